@@ -1,0 +1,57 @@
+"""Builds and installs Tackroom: the `wsgi_app` package, the `tackroom` command and the files of apache/."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+setup(
+    name="tackroom",
+    version="0.1.0.dev0",
+    description="A lab controller: harnesses run recipes, their logs go straight onto disk, and become results",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["wsgi_app", "wsgi_app.*"]),
+    package_data={"wsgi_app": ["py.typed"], "wsgi_app.store": ["migrations/*.mako"]},
+    data_files=[
+        ("share/tackroom/apache", ["apache/tackroom.conf"]),
+        ("share/tackroom/apache/parts", ["apache/parts/logs.conf", "apache/parts/control.conf"]),
+    ],
+    install_requires=[
+        "alembic>=1.14",
+        "attrs>=24.2",
+        "cattrs>=24.1",
+        "click>=8.1",
+        "gunicorn>=23",
+        "inotify-simple>=2.0",
+        "lxml>=5.3",
+        "prometheus-client>=0.21",
+        "SQLAlchemy>=2.0.36",
+        "urllib3>=2.2",
+        "werkzeug>=3.1",
+    ],
+    extras_require={
+        "test": [
+            "hypothesis>=6.120",
+            "pytest>=8.3",
+            "pytest-randomly>=3.16",
+            "pytest-timeout>=2.3",
+            "webtest>=3.0.2",
+            "webob>=1.8.9",
+        ],
+        "check": ["import-linter>=2.1", "lxml-stubs>=0.5", "mypy>=1.13", "ruff>=0.8", "towncrier>=24.8"],
+        "docs": ["myst-parser>=4.0", "sphinx>=8.1"],
+    },
+    entry_points={"console_scripts": ["tackroom = wsgi_app.cli:main"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Environment :: Web Environment",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Software Development :: Testing",
+        "Typing :: Typed",
+    ],
+)
