@@ -1,0 +1,178 @@
+"""All settings: one table of names, types, defaults and meanings, and where each value came from.
+
+A value comes from the environment (`TACKROOM_WORKERS=4`), else from the TOML file that `TACKROOM_CONFIG` names or
+`DATA/tackroom.toml`, else it is the default. Command-line options are handed to children through the environment.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import Attribute, field, fields, frozen
+from cattrs import Converter, transform_error
+from cattrs.errors import BaseValidationError
+
+from wsgi_app.errors import Invalid
+from wsgi_app.states import Visibility
+
+ENV_PREFIX = "TACKROOM_"
+
+
+def _setting(default: Any, doc: str) -> Any:
+    return field(default=default, metadata={"doc": doc})
+
+
+@frozen
+class Config:
+    """The settings of one Tackroom. Every field's `metadata["doc"]` is its line in the reference."""
+
+    data: Path = _setting(Path("var"), "The data directory: database, logs, gate, run files (option --data).")
+    front: str = _setting(
+        "none",
+        "Who takes the calls: `apache` (httpd, with gunicorn on a socket behind it) or `none` (embedded: gunicorn).",
+    )
+    prefix: str = _setting("/", "URL path below which everything lies; begins and ends with a slash.")
+    base_url: str = _setting(
+        "", "Absolute URL of this Tackroom, for what must be absolute: URLs for stock harnesses, mail."
+    )
+    workers: int = _setting(2, "gunicorn worker processes.")
+    threads: int = _setting(300, "Threads of each worker; a waiting call holds one.")
+    max_waiters: int = _setting(250, "Waiting calls (claim, wait) that one worker holds at once; more get 503.")
+    max_body: int = _setting(10485760, "Largest request body in bytes; a larger one is answered 413.")
+    max_log: int = _setting(4294967296, "Largest log in bytes; a range that ends beyond is answered 416.")
+    max_results: int = _setting(7500, "Most results that a recipe's harness may report; 0: no limit.")
+    max_logs: int = _setting(7500, "Most task and result logs of a recipe; 0: no limit.")
+    max_parsed: int = _setting(100000, "Most results taken from one log; the rest is one Warn.")
+    put_max_seconds: int = _setting(300, "Longest time that one PUT may take.")
+    precreate: tuple[str, ...] = _setting(
+        ("taskout.log", "harness.log"),
+        "Logs made empty for each task when its recipe gets a system: Apache takes their first chunk already.",
+    )
+    watchdog_seconds: int = _setting(1800, "Watchdog that assignment and a task's start arm, in seconds.")
+    grace_seconds: int = _setting(60, "How long logs may still come after a watchdog has aborted a recipe.")
+    settle_seconds: int = _setting(
+        60, "When a recipe whose logs are not all indexed is settled as late, counted from its end."
+    )
+    quiet_seconds: float = _setting(0.5, "How long a log's owner must be finished before the log is indexed.")
+    claim_seconds: int = _setting(60, "How long a claim says that a system is there and free.")
+    reconcile_seconds: int = _setting(600, "How often the indexer compares unsettled recipes with the disk.")
+    anonymous_submit: bool = _setting(False, "Whether jobs may be submitted without a token.")
+    open_gate: bool = _setting(
+        False, "Whether anyone may write logs of running recipes: for a trusted lab network only."
+    )
+    visibility: Visibility = _setting(Visibility.PUBLIC, "Who may read a job that does not say: `public` or `private`.")
+
+    @property
+    def database(self) -> Path:
+        """Where the SQLite database lies."""
+        return self.data / "tackroom.db"
+
+    @property
+    def logs(self) -> Path:
+        """The root of the log tree: `R/logs/...` below it."""
+        return self.data / "logs" / "recipes"
+
+    @property
+    def gate(self) -> Path:
+        """The root of the gate: `R/key-...` below it."""
+        return self.data / "gate"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, pid files, locks."""
+        return self.data / "run"
+
+    @property
+    def admin_token(self) -> Path:
+        """The file that holds the token of user `admin`."""
+        return self.data / "admin.token"
+
+
+@frozen
+class Loaded:
+    """Settings and, for each name, where its value came from (`default`, `environment`, or a file's path)."""
+
+    config: Config
+    origin: Mapping[str, str]
+
+
+def settings() -> "tuple[Attribute[Any], ...]":
+    """Return the settings in order; each has a name, a default and `metadata["doc"]`."""
+    return tuple(fields(Config))
+
+
+def load(environ: Mapping[str, str] | None = None) -> Loaded:
+    """Read the settings from the environment and the configuration file.
+
+    Raises `Invalid`, naming every setting that is wrong, with its origin.
+    """
+    environ = os.environ if environ is None else environ
+    names = {setting.name for setting in settings()}
+    given = {
+        name: environ[ENV_PREFIX + name.upper()] for name in names if environ.get(ENV_PREFIX + name.upper(), "") != ""
+    }
+    path = Path(environ.get(ENV_PREFIX + "CONFIG") or Path(given.get("data", Config().data)) / "tackroom.toml")
+    filed = _read(path, required=bool(environ.get(ENV_PREFIX + "CONFIG")))
+    unknown = sorted(set(filed) - names)
+    if unknown:
+        raise Invalid(f"{path}: unknown setting: {', '.join(unknown)}", field=unknown[0])
+    values: dict[str, Any] = {**filed, **given}
+    origin = {name: "environment" if name in given else str(path) if name in filed else "default" for name in names}
+    try:
+        config = _converter().structure(values, Config)
+    except BaseValidationError as error:
+        raise Invalid("settings: " + "; ".join(transform_error(error))) from None
+    _check(config)
+    return Loaded(config, origin)
+
+
+def _read(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        if required:
+            raise Invalid(f"{path}: no such configuration file") from None
+        return {}
+    except OSError as error:
+        raise Invalid(f"{path}: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"{path}: {error}") from None
+
+
+def _converter() -> Converter:
+    converter = Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(Path, lambda value, _: Path(value))
+    converter.register_structure_hook(bool, lambda value, _: _boolean(value))
+    converter.register_structure_hook(tuple[str, ...], lambda value, _: _words(value))
+    return converter
+
+
+def _boolean(value: object) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    try:
+        return words[str(value).lower()]
+    except KeyError:
+        raise ValueError(f"{value!r} is neither true nor false") from None
+
+
+def _words(value: object) -> tuple[str, ...]:
+    return tuple(value.split()) if isinstance(value, str) else tuple(str(word) for word in _sequence(value))
+
+
+def _sequence(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise ValueError(f"{value!r} is no list")
+    return value
+
+
+def _check(config: Config) -> None:
+    if config.front not in ("apache", "none"):
+        raise Invalid(f"front: {config.front!r} is neither apache nor none", field="front")
+    if not (config.prefix.startswith("/") and config.prefix.endswith("/")) or "//" in config.prefix:
+        raise Invalid(f"prefix: {config.prefix!r} must begin and end with one slash", field="prefix")
+    for name in ("workers", "threads", "max_waiters", "max_body", "max_log", "put_max_seconds"):
+        if getattr(config, name) < 1:
+            raise Invalid(f"{name}: must be at least 1", field=name)

@@ -1,0 +1,301 @@
+"""The plain values that core, store and protocols hand to one another: design.md sections 1 and 5."""
+
+from typing import Any
+
+from attrs import field, frozen
+
+from wsgi_app.states import LogState, RecipeStatus, ResultValue, SystemHealth, TaskStatus, Verdict, Visibility
+
+
+@frozen
+class Caller:
+    """Who makes a call, as far as the wire tells: the Authorization header's value and the client's address."""
+
+    authorization: str | None
+    address: str
+
+
+@frozen
+class Actor:
+    """A caller whom core knows: a user by a token. Anonymous callers are `None`."""
+
+    user: str
+    scopes: frozenset[str]
+
+    @property
+    def admin(self) -> bool:
+        """True when the actor may do everything."""
+        return "admin" in self.scopes
+
+
+@frozen
+class Requires:
+    """What a recipe wants of its system: a type (or any) and tags, all of which the system must have."""
+
+    type: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@frozen
+class NewTask:
+    """A task as submitted. At most one of `command` (argument vector), `script` (shell text) and `fetch` (URL)."""
+
+    name: str
+    role: str | None = None
+    params: dict[str, str] = field(factory=dict)
+    command: tuple[str, ...] | None = None
+    script: str | None = None
+    fetch: str | None = None
+
+
+@frozen
+class NewRecipe:
+    """A recipe as submitted: for one `system`, or for any that `requires` fits."""
+
+    tasks: tuple[NewTask, ...]
+    system: str | None = None
+    requires: Requires = Requires()
+    role: str | None = None
+    max_seconds: int | None = None
+    stop_on_fail: bool = False
+
+
+@frozen
+class NewRecipeSet:
+    """Recipes that start together; sets of a later stage wait until the earlier stage is settled."""
+
+    recipes: tuple[NewRecipe, ...]
+    stage: int = 0
+
+
+@frozen
+class NewJob:
+    """A job as submitted. Priority is 0 to 100, higher first."""
+
+    recipe_sets: tuple[NewRecipeSet, ...]
+    name: str = ""
+    visibility: Visibility | None = None
+    priority: int = 50
+
+
+@frozen
+class Task:
+    """A task of a recipe; times are seconds since the epoch."""
+
+    id: int
+    recipe: int
+    name: str
+    role: str | None
+    params: dict[str, str]
+    command: tuple[str, ...] | None
+    script: str | None
+    fetch: str | None
+    status: TaskStatus
+    result: ResultValue
+    version: str | None
+    started: float | None
+    finished: float | None
+    #: from when on its logs are closed
+    closes: float | None
+
+
+@frozen
+class Recipe:
+    """A recipe and its tasks, in their order; times are seconds since the epoch."""
+
+    id: int
+    job: int
+    recipe_set: int
+    #: who runs it, or while it is queued, who is asked to
+    system: str | None
+    #: when it got its system
+    assigned: float | None
+    requires: Requires
+    role: str | None
+    status: RecipeStatus
+    cancelling: bool
+    settled: bool
+    late: bool
+    result: ResultValue
+    reason: str | None
+    #: when it is aborted
+    watchdog: float | None
+    max_seconds: int | None
+    stop_on_fail: bool
+    started: float | None
+    finished: float | None
+    #: from when on its logs are closed
+    closes: float | None
+    tasks: tuple[Task, ...] = ()
+
+
+@frozen
+class RecipeSet:
+    """Recipes that start together."""
+
+    id: int
+    stage: int
+    status: RecipeStatus
+    recipes: tuple[Recipe, ...]
+
+
+@frozen
+class Job:
+    """A job with all below it; times are seconds since the epoch."""
+
+    id: int
+    name: str
+    owner: str
+    visibility: Visibility
+    priority: int
+    status: RecipeStatus
+    cancelling: bool
+    settled: bool
+    result: ResultValue
+    verdict: Verdict | None
+    submitted: float
+    started: float | None
+    finished: float | None
+    recipe_sets: tuple[RecipeSet, ...] = ()
+
+
+@frozen
+class Result:
+    """One result: reported by the harness, or found in a log (then with its `log` and `line`)."""
+
+    id: int
+    recipe: int
+    task: int | None
+    path: str | None
+    result: ResultValue
+    score: int | None
+    message: str | None
+    source: str
+    log: str | None
+    line: int | None
+    time: float
+
+
+@frozen
+class LogAddress:
+    """Where a log belongs: a recipe, a task of it, or a result of that; and its name there (may contain slashes)."""
+
+    recipe: int
+    task: int | None
+    result: int | None
+    name: str
+
+    @property
+    def owner_path(self) -> str:
+        """The directory of the owner's logs below `/recipes/R/`, with a slash at its end."""
+        if self.task is None:
+            return "logs/"
+        if self.result is None:
+            return f"tasks/{self.task}/logs/"
+        return f"tasks/{self.task}/results/{self.result}/logs/"
+
+    @property
+    def path(self) -> str:
+        """The URL path below `/recipes/R/`; equal to the file's path below DATA/logs/recipes/R/."""
+        return self.owner_path + self.name
+
+
+@frozen
+class Span:
+    """What a ranged PUT brings: bytes `first` to `last` of `total` (None: not known yet). RFC 9110 section 14.4."""
+
+    first: int
+    last: int
+    total: int | None
+
+    @property
+    def length(self) -> int:
+        """How many bytes that is."""
+        return self.last - self.first + 1
+
+
+@frozen
+class Mark:
+    """A line of a log worth a look: `kind` is panic, oops, bug, kasan, warning, lockdep, rcu, error or hole."""
+
+    kind: str
+    line: int
+    title: str
+
+
+@frozen
+class ParsedResult:
+    """A result as a log format found it, with the line (from 1) that says so."""
+
+    path: str
+    result: ResultValue
+    line: int
+    message: str | None = None
+    score: int | None = None
+
+
+@frozen
+class LogIndex:
+    """What one pass over a finished log found."""
+
+    size: int
+    sha256: str
+    lines: int
+    #: packed big-endian unsigned 64-bit pairs (line, byte offset at which it begins), ascending, sparse
+    offsets: bytes
+    #: name of the format, or None for plain text
+    format: str | None
+    results: tuple[ParsedResult, ...]
+    marks: tuple[Mark, ...]
+
+
+@frozen
+class Log:
+    """A registered log. `path` is the URL path below `/recipes/R/`; `size` in bytes as last seen."""
+
+    recipe: int
+    path: str
+    task: int | None
+    result: int | None
+    size: int
+    state: LogState
+    sha256: str | None
+    lines: int | None
+    format: str | None
+    marks: tuple[Mark, ...] = ()
+
+
+@frozen
+class System:
+    """A machine that runs recipes."""
+
+    name: str
+    type: str | None
+    tags: tuple[str, ...]
+    address: str | None
+    health: SystemHealth
+    reason: str | None
+    #: the recipe that it holds
+    recipe: int | None
+    last_seen: float | None
+    #: until when its last claim counts
+    claimed_until: float | None
+
+
+@frozen
+class Key:
+    """A fresh key of a recipe; the only moment at which its secret is known."""
+
+    recipe: int
+    secret: str
+
+
+@frozen
+class Event:
+    """One state change, written in the transaction that made it."""
+
+    id: int
+    time: float
+    topic: str
+    job: int | None
+    data: dict[str, Any]

@@ -1,0 +1,156 @@
+"""The states of jobs, recipe sets, recipes and tasks, the order of results, and what follows from them.
+
+Source: design.md section 6. Sets and jobs have no state of their own: theirs is derived from their recipes.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class TaskStatus(StrEnum):
+    """How far a task has come."""
+
+    WAITING = "Waiting"  #: not yet begun
+    RUNNING = "Running"  #: its harness says that it runs
+    COMPLETED = "Completed"  #: ended at its harness's word, whatever its result
+    ABORTED = "Aborted"  #: ended by a watchdog or at somebody's word
+    CANCELLED = "Cancelled"  #: ended because its job was cancelled
+
+    @property
+    def finished(self) -> bool:
+        """True when nothing more can happen to the task."""
+        return self in (TaskStatus.COMPLETED, TaskStatus.ABORTED, TaskStatus.CANCELLED)
+
+
+class RecipeStatus(StrEnum):
+    """How far a recipe has come; in this order."""
+
+    QUEUED = "Queued"  #: waits for a system
+    SCHEDULED = "Scheduled"  #: has a system; others of its set have none yet
+    WAITING = "Waiting"  #: its whole set has systems: it may start
+    RUNNING = "Running"  #: a task of it has started
+    COMPLETED = "Completed"  #: all its tasks have ended at its harness's word
+    ABORTED = "Aborted"  #: a task of it was aborted, by a watchdog or at somebody's word
+    CANCELLED = "Cancelled"  #: ended because its job was cancelled
+
+    @property
+    def finished(self) -> bool:
+        """True when nothing more can happen to the recipe, its logs apart."""
+        return self in (RecipeStatus.COMPLETED, RecipeStatus.ABORTED, RecipeStatus.CANCELLED)
+
+
+FINISHED_RECIPE = tuple(status for status in RecipeStatus if status.finished)
+FINISHED_TASK = tuple(status for status in TaskStatus if status.finished)
+
+
+class ResultValue(StrEnum):
+    """What a result says; in this order, and the worst of many wins."""
+
+    NEW = "New"  #: nothing was said yet
+    NONE = "None"
+    SKIP = "Skip"
+    PASS = "Pass"
+    WARN = "Warn"
+    FAIL = "Fail"
+    PANIC = "Panic"
+
+    @property
+    def severity(self) -> int:
+        """The place in the order from New (0) to Panic (6)."""
+        return _SEVERITY[self]
+
+
+_SEVERITY = {value: place for place, value in enumerate(ResultValue)}
+
+
+class Verdict(StrEnum):
+    """What a settled job comes to, in one word."""
+
+    PASS = "pass"
+    FAIL = "fail"  #: a result is Fail or Panic
+    INFRASTRUCTURE = "infrastructure"  #: a recipe was aborted: the lab, not the thing under test
+    CANCELLED = "cancelled"
+
+
+class LogState(StrEnum):
+    """How far a log has come."""
+
+    GROWING = "growing"  #: its owner has not finished: more may come
+    FINISHED = "finished"  #: indexed, on disk for good
+    DAMAGED = "damaged"  #: finished, but not what its harness declared
+
+
+class SystemState(StrEnum):
+    """What a system does."""
+
+    IDLE = "idle"  #: it asked for work a moment ago and has none
+    RUNNING = "running"  #: it holds a recipe
+    OFFLINE = "offline"  #: it has not asked for work lately
+
+
+class SystemHealth(StrEnum):
+    """Whether a system may be given work."""
+
+    GOOD = "good"
+    BAD = "bad"
+    MAINTENANCE = "maintenance"
+    UNKNOWN = "unknown"
+
+    @property
+    def usable(self) -> bool:
+        """True when recipes may be assigned to the system."""
+        return self in (SystemHealth.GOOD, SystemHealth.UNKNOWN)
+
+
+class Visibility(StrEnum):
+    """Who may read a job, its recipes, results and logs."""
+
+    PUBLIC = "public"  #: anyone
+    PRIVATE = "private"  #: its owner, administrators, and whoever holds a key of its recipes
+
+
+def worst(results: Iterable[ResultValue]) -> ResultValue:
+    """Return the most severe of the results; New when there is none."""
+    return max(results, key=lambda value: value.severity, default=ResultValue.NEW)
+
+
+def recipe_status(tasks: Iterable[TaskStatus]) -> RecipeStatus | None:
+    """Return the status that the tasks give their recipe, or None when none of them has started."""
+    seen = set(tasks)
+    if seen <= {TaskStatus.WAITING}:
+        return None
+    if not all(status.finished for status in seen):
+        return RecipeStatus.RUNNING
+    for status in (TaskStatus.CANCELLED, TaskStatus.ABORTED):
+        if status in seen:
+            return RecipeStatus(status)
+    return RecipeStatus.COMPLETED
+
+
+def group_status(recipes: Iterable[RecipeStatus]) -> RecipeStatus:
+    """Return the status of a recipe set or job with these recipes.
+
+    It is Running as soon as one recipe runs or has ended while others have not; else the least progressed. At the end
+    it is Cancelled when one of them is, Aborted when all are, and else Completed.
+    """
+    seen = set(recipes)
+    if all(status.finished for status in seen):
+        if RecipeStatus.CANCELLED in seen:
+            return RecipeStatus.CANCELLED
+        return RecipeStatus.ABORTED if seen == {RecipeStatus.ABORTED} else RecipeStatus.COMPLETED
+    if any(status.finished or status is RecipeStatus.RUNNING for status in seen):
+        return RecipeStatus.RUNNING
+    order = list(RecipeStatus)
+    return min(seen, key=order.index)
+
+
+def verdict(recipes: Iterable[RecipeStatus], result: ResultValue) -> Verdict:
+    """Return the verdict of a settled job with these recipes and this result."""
+    seen = set(recipes)
+    if RecipeStatus.CANCELLED in seen:
+        return Verdict.CANCELLED
+    if result in (ResultValue.FAIL, ResultValue.PANIC):
+        return Verdict.FAIL
+    if RecipeStatus.ABORTED in seen:
+        return Verdict.INFRASTRUCTURE
+    return Verdict.PASS
