@@ -1,0 +1,327 @@
+"""Jobs, recipe sets, recipes and tasks."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from attrs import frozen
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+
+from wsgi_app.model import Job, NewJob, Recipe, RecipeSet, Requires, Task
+from wsgi_app.states import FINISHED_RECIPE, RecipeStatus, ResultValue, TaskStatus, Verdict, Visibility
+from wsgi_app.store import ids
+from wsgi_app.store.schema import idempotency, jobs, recipe_sets, recipes, tasks
+
+
+def insert_job(tx: Connection, new: NewJob, *, owner: str, visibility: Visibility, now: float) -> int:
+    """Store a submitted job with all below it and return its id; ids ascend in document order."""
+    recipe_count = sum(len(group.recipes) for group in new.recipe_sets)
+    task_count = sum(len(recipe.tasks) for group in new.recipe_sets for recipe in group.recipes)
+    supply = iter(ids.take(tx, 1 + len(new.recipe_sets) + recipe_count + task_count))
+    job = next(supply)
+    tx.execute(
+        insert(jobs).values(
+            id=job,
+            name=new.name,
+            owner=owner,
+            visibility=visibility,
+            priority=new.priority,
+            status=RecipeStatus.QUEUED,
+            cancelling=False,
+            settled=False,
+            result=ResultValue.NEW,
+            submitted=now,
+        )
+    )
+    set_rows: list[dict[str, Any]] = []
+    recipe_rows: list[dict[str, Any]] = []
+    task_rows: list[dict[str, Any]] = []
+    for group in new.recipe_sets:
+        set_rows.append({"id": next(supply), "job": job, "stage": group.stage, "status": RecipeStatus.QUEUED})
+        for recipe in group.recipes:
+            recipe_rows.append(
+                {
+                    "id": next(supply),
+                    "job": job,
+                    "recipe_set": set_rows[-1]["id"],
+                    "wanted_system": recipe.system,
+                    "requires": {"type": recipe.requires.type, "tags": list(recipe.requires.tags)},
+                    "role": recipe.role,
+                    "status": RecipeStatus.QUEUED,
+                    "cancelling": False,
+                    "settled": False,
+                    "late": False,
+                    "result": ResultValue.NEW,
+                    "max_seconds": recipe.max_seconds,
+                    "stop_on_fail": recipe.stop_on_fail,
+                }
+            )
+            task_rows.extend(
+                {
+                    "id": next(supply),
+                    "recipe": recipe_rows[-1]["id"],
+                    "name": task.name,
+                    "role": task.role,
+                    "params": task.params,
+                    "command": None if task.command is None else list(task.command),
+                    "script": task.script,
+                    "fetch": task.fetch,
+                    "status": TaskStatus.WAITING,
+                    "result": ResultValue.NEW,
+                }
+                for task in recipe.tasks
+            )
+    tx.execute(insert(recipe_sets), set_rows)
+    tx.execute(insert(recipes), recipe_rows)
+    tx.execute(insert(tasks), task_rows)
+    return job
+
+
+def load_job(tx: Connection, job: int) -> Job | None:
+    """Return a job with its sets, recipes and tasks, or None."""
+    row = tx.execute(select(jobs).where(jobs.c.id == job)).one_or_none()
+    if row is None:
+        return None
+    by_set: dict[int, list[Recipe]] = defaultdict(list)
+    for recipe in load_recipes(tx, recipes.c.job == job):
+        by_set[recipe.recipe_set].append(recipe)
+    groups = tx.execute(select(recipe_sets).where(recipe_sets.c.job == job).order_by(recipe_sets.c.id))
+    return _job(
+        row,
+        tuple(
+            RecipeSet(group.id, group.stage, RecipeStatus(group.status), tuple(by_set[group.id])) for group in groups
+        ),
+    )
+
+
+def load_job_row(tx: Connection, job: int) -> Job:
+    """Return a job that exists, without what is below it."""
+    return _job(tx.execute(select(jobs).where(jobs.c.id == job)).one(), ())
+
+
+def job_of(tx: Connection, recipe: int) -> int:
+    """Return the job of a recipe that exists."""
+    found: int = tx.execute(select(recipes.c.job).where(recipes.c.id == recipe)).scalar_one()
+    return found
+
+
+@frozen
+class RecipeState:
+    """What a set's or job's state follows from."""
+
+    status: RecipeStatus
+    result: ResultValue
+    settled: bool
+
+
+def recipe_states(tx: Connection, job: int | None = None, *, recipe_set: int | None = None) -> list[RecipeState]:
+    """Return the states of a job's or a set's recipes."""
+    where = recipes.c.job == job if recipe_set is None else recipes.c.recipe_set == recipe_set
+    rows = tx.execute(select(recipes.c.status, recipes.c.result, recipes.c.settled).where(where))
+    return [RecipeState(RecipeStatus(row.status), ResultValue(row.result), row.settled) for row in rows]
+
+
+def load_jobs(tx: Connection, *, where: Sequence[ColumnElement[bool]], after: int, limit: int) -> list[Job]:
+    """Return jobs (without what is below them), newest first, those before id `after` when it is not 0."""
+    query = select(jobs).where(*where).order_by(jobs.c.id.desc()).limit(limit)
+    if after:
+        query = query.where(jobs.c.id < after)
+    return [_job(row, ()) for row in tx.execute(query)]
+
+
+def visible_to(user: str | None, *, admin: bool) -> list[ColumnElement[bool]]:
+    """The condition under which a user (None: anonymous) may see a job."""
+    if admin:
+        return []
+    return [or_(jobs.c.visibility == Visibility.PUBLIC, jobs.c.owner == (user or ""))]
+
+
+def job_filter(*, states: Collection[str] = (), owner: str | None = None) -> list[ColumnElement[bool]]:
+    """Conditions for listing jobs."""
+    found: list[ColumnElement[bool]] = []
+    if states:
+        found.append(jobs.c.status.in_(states))
+    if owner is not None:
+        found.append(jobs.c.owner == owner)
+    return found
+
+
+def load_recipe(tx: Connection, recipe: int) -> Recipe | None:
+    """Return a recipe with its tasks, or None."""
+    found = load_recipes(tx, recipes.c.id == recipe)
+    return found[0] if found else None
+
+
+def load_recipes(tx: Connection, where: ColumnElement[bool]) -> list[Recipe]:
+    """Return recipes with their tasks, in order of id."""
+    rows = tx.execute(select(recipes).where(where).order_by(recipes.c.id)).all()
+    by_recipe: dict[int, list[Task]] = defaultdict(list)
+    wanted = select(recipes.c.id).where(where)
+    for row in tx.execute(select(tasks).where(tasks.c.recipe.in_(wanted)).order_by(tasks.c.id)):
+        by_recipe[row.recipe].append(_task(row))
+    return [_recipe(row, tuple(by_recipe[row.id])) for row in rows]
+
+
+def load_set(tx: Connection, recipe_set: int) -> list[Recipe]:
+    """Return the recipes of a set with their tasks."""
+    return load_recipes(tx, recipes.c.recipe_set == recipe_set)
+
+
+def unsettled_recipes(tx: Connection) -> list[Recipe]:
+    """Return the recipes that have a system and are not settled yet."""
+    return load_recipes(tx, and_(recipes.c.settled.is_(False), recipes.c.system.is_not(None)))
+
+
+def assignable(tx: Connection) -> list[list[Recipe]]:
+    """Return the sets that wait for systems, each as its recipes without tasks: by priority, then age.
+
+    A set of a later stage is not among them until all sets of earlier stages of its job are settled.
+    """
+    earlier = recipe_sets.alias("earlier")
+    before = recipes.alias("before")
+    unsettled_before = (
+        select(before.c.id)
+        .join(earlier, earlier.c.id == before.c.recipe_set)
+        .where(earlier.c.job == recipe_sets.c.job, earlier.c.stage < recipe_sets.c.stage, before.c.settled.is_(False))
+        .exists()
+    )
+    query = (
+        select(recipes)
+        .join(recipe_sets, recipe_sets.c.id == recipes.c.recipe_set)
+        .join(jobs, jobs.c.id == recipes.c.job)
+        .where(recipe_sets.c.status == RecipeStatus.QUEUED, ~unsettled_before)
+        .order_by(jobs.c.priority.desc(), recipe_sets.c.id, recipes.c.id)
+    )
+    groups: dict[int, list[Recipe]] = defaultdict(list)
+    for row in tx.execute(query):
+        groups[row.recipe_set].append(_recipe(row, ()))
+    return list(groups.values())
+
+
+def overdue_sets(tx: Connection, now: float) -> list[int]:
+    """Return the recipe sets in which every unfinished recipe has passed its watchdog or its longest time."""
+    limit = recipes.c.started + recipes.c.max_seconds
+    expired = or_(recipes.c.watchdog <= now, limit <= now)
+    unfinished = recipes.c.status.not_in(FINISHED_RECIPE)
+    query = (
+        select(recipes.c.recipe_set)
+        .where(unfinished, recipes.c.system.is_not(None))
+        .group_by(recipes.c.recipe_set)
+        .having(func.sum(func.coalesce(expired, False).cast(recipes.c.id.type)) == func.count())
+    )
+    # a set with a recipe that has no system yet is not over: that recipe has no watchdog
+    waiting = select(recipes.c.recipe_set).where(unfinished, recipes.c.system.is_(None))
+    return list(tx.execute(query.where(recipes.c.recipe_set.not_in(waiting))).scalars())
+
+
+def closing_recipes(tx: Connection, now: float) -> list[int]:
+    """Return the unsettled recipes whose logs are closed by now."""
+    query = select(recipes.c.id).where(recipes.c.settled.is_(False), recipes.c.closes <= now)
+    return list(tx.execute(query).scalars())
+
+
+@frozen
+class Submission:
+    """What an idempotency key was used for."""
+
+    request: str
+    job: int
+
+
+def find_submission(tx: Connection, user: str, key: str, *, since: float) -> Submission | None:
+    """Return what the user's idempotency key was used for since that time, or None."""
+    row = tx.execute(
+        select(idempotency.c.request, idempotency.c.job).where(
+            idempotency.c.user == user, idempotency.c.key == key, idempotency.c.created >= since
+        )
+    ).one_or_none()
+    return None if row is None else Submission(row.request, row.job)
+
+
+def note_submission(tx: Connection, user: str, key: str, *, request: str, job: int, now: float) -> None:
+    """Note what an idempotency key was used for; an older use of it is forgotten."""
+    tx.execute(delete(idempotency).where(idempotency.c.user == user, idempotency.c.key == key))
+    tx.execute(insert(idempotency).values(user=user, key=key, request=request, job=job, created=now))
+
+
+def update_job(tx: Connection, job: int, **values: Any) -> None:
+    """Change columns of a job."""
+    tx.execute(update(jobs).where(jobs.c.id == job).values(**values))
+
+
+def update_set(tx: Connection, recipe_set: int, **values: Any) -> None:
+    """Change columns of a recipe set."""
+    tx.execute(update(recipe_sets).where(recipe_sets.c.id == recipe_set).values(**values))
+
+
+def update_recipe(tx: Connection, recipe: int, **values: Any) -> None:
+    """Change columns of a recipe."""
+    tx.execute(update(recipes).where(recipes.c.id == recipe).values(**values))
+
+
+def update_task(tx: Connection, task: int, **values: Any) -> None:
+    """Change columns of a task."""
+    tx.execute(update(tasks).where(tasks.c.id == task).values(**values))
+
+
+def _task(row: Row[Any]) -> Task:
+    return Task(
+        id=row.id,
+        recipe=row.recipe,
+        name=row.name,
+        role=row.role,
+        params=row.params,
+        command=None if row.command is None else tuple(row.command),
+        script=row.script,
+        fetch=row.fetch,
+        status=TaskStatus(row.status),
+        result=ResultValue(row.result),
+        version=row.version,
+        started=row.started,
+        finished=row.finished,
+        closes=row.closes,
+    )
+
+
+def _recipe(row: Row[Any], tasks_of_it: Iterable[Task]) -> Recipe:
+    return Recipe(
+        id=row.id,
+        job=row.job,
+        recipe_set=row.recipe_set,
+        system=row.system or row.wanted_system,
+        assigned=row.assigned,
+        requires=Requires(row.requires["type"], tuple(row.requires["tags"])),
+        role=row.role,
+        status=RecipeStatus(row.status),
+        cancelling=row.cancelling,
+        settled=row.settled,
+        late=row.late,
+        result=ResultValue(row.result),
+        reason=row.reason,
+        watchdog=row.watchdog,
+        max_seconds=row.max_seconds,
+        stop_on_fail=row.stop_on_fail,
+        started=row.started,
+        finished=row.finished,
+        closes=row.closes,
+        tasks=tuple(tasks_of_it),
+    )
+
+
+def _job(row: Row[Any], groups: tuple[RecipeSet, ...]) -> Job:
+    return Job(
+        id=row.id,
+        name=row.name,
+        owner=row.owner,
+        visibility=Visibility(row.visibility),
+        priority=row.priority,
+        status=RecipeStatus(row.status),
+        cancelling=row.cancelling,
+        settled=row.settled,
+        result=ResultValue(row.result),
+        verdict=None if row.verdict is None else Verdict(row.verdict),
+        submitted=row.submitted,
+        started=row.started,
+        finished=row.finished,
+        recipe_sets=groups,
+    )

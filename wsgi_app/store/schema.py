@@ -1,0 +1,230 @@
+"""The tables. Times are seconds since the epoch (UTC); migrations/ brings an older database here."""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: one row: the last id given out; jobs, recipe sets, recipes, tasks and results share it
+id_sequence = Table("id_sequence", metadata, Column("last", Integer, nullable=False))
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    #: SHA-256 of the token
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("scopes", JSON, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("expires", Float),
+    Column("revoked", Float),
+)
+
+systems = Table(
+    "systems",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("type", String(255)),
+    Column("tags", JSON, nullable=False),
+    Column("address", String(64)),
+    Column("health", String(16), nullable=False),
+    Column("reason", Text),
+    #: the unfinished recipe that it holds; no foreign key, since recipes refer to systems
+    Column("recipe", Integer),
+    Column("last_seen", Float),
+    Column("claimed_until", Float),
+    #: SHA-256 of the system's own key
+    Column("key_hash", String(64)),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("visibility", String(16), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("cancelling", Boolean, nullable=False),
+    Column("settled", Boolean, nullable=False),
+    Column("result", String(8), nullable=False),
+    Column("verdict", String(16)),
+    Column("submitted", Float, nullable=False),
+    Column("started", Float),
+    Column("finished", Float),
+    #: the job that this one repeats
+    Column("retry_of", Integer, ForeignKey("jobs.id")),
+    Index(None, "status"),
+    Index(None, "owner"),
+)
+
+recipe_sets = Table(
+    "recipe_sets",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("job", Integer, ForeignKey("jobs.id"), nullable=False),
+    Column("stage", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Index(None, "job"),
+)
+
+recipes = Table(
+    "recipes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("job", Integer, ForeignKey("jobs.id"), nullable=False),
+    Column("recipe_set", Integer, ForeignKey("recipe_sets.id"), nullable=False),
+    #: no foreign key: a system may go, what it ran stays
+    Column("system", String(255)),
+    #: the system that the submitter asked for; `system` is who got it
+    Column("wanted_system", String(255)),
+    Column("requires", JSON, nullable=False),
+    Column("role", String(255)),
+    Column("status", String(16), nullable=False),
+    Column("cancelling", Boolean, nullable=False),
+    Column("settled", Boolean, nullable=False),
+    Column("late", Boolean, nullable=False),
+    Column("result", String(8), nullable=False),
+    Column("reason", Text),
+    Column("watchdog", Float),
+    Column("max_seconds", Integer),
+    Column("stop_on_fail", Boolean, nullable=False),
+    Column("assigned", Float),
+    Column("started", Float),
+    Column("finished", Float),
+    Column("closes", Float),
+    Index(None, "job"),
+    Index(None, "recipe_set"),
+    Index(None, "status"),
+    Index(None, "settled"),
+    Index(None, "watchdog"),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("recipe", Integer, ForeignKey("recipes.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", String(255)),
+    Column("params", JSON, nullable=False),
+    Column("command", JSON),
+    Column("script", Text),
+    Column("fetch", Text),
+    Column("status", String(16), nullable=False),
+    Column("result", String(8), nullable=False),
+    Column("version", Text),
+    Column("started", Float),
+    Column("finished", Float),
+    Column("closes", Float),
+    Index(None, "recipe"),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("recipe", Integer, ForeignKey("recipes.id"), nullable=False),
+    Column("task", Integer, ForeignKey("tasks.id")),
+    Column("path", Text),
+    Column("result", String(8), nullable=False),
+    Column("score", Integer),
+    Column("message", Text),
+    #: `harness` or `log`
+    Column("source", String(16), nullable=False),
+    Column("log", Text),
+    Column("line", Integer),
+    Column("time", Float, nullable=False),
+    Index(None, "recipe", "id"),
+    Index(None, "task"),
+    Index("ix_results_recipe_log", "recipe", "log"),
+)
+
+logs = Table(
+    "logs",
+    metadata,
+    Column("recipe", Integer, ForeignKey("recipes.id"), primary_key=True),
+    #: URL path below /recipes/R/
+    Column("path", Text, primary_key=True),
+    Column("task", Integer, ForeignKey("tasks.id")),
+    Column("result", Integer),
+    Column("registered", Float, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("declared_size", Integer),
+    Column("declared_sha256", String(64)),
+    Column("sha256", String(64)),
+    Column("lines", Integer),
+    Column("offsets", LargeBinary),
+    Column("format", String(32)),
+    #: [[kind, line, title], ...]
+    Column("marks", JSON, nullable=False),
+    Index(None, "task"),
+)
+
+recipe_keys = Table(
+    "recipe_keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("recipe", Integer, ForeignKey("recipes.id"), nullable=False),
+    #: SHA-1 of `Bearer KEY`, and of `Basic base64(R:KEY)`: the names of its gate files
+    Column("bearer", String(40), nullable=False),
+    Column("basic", String(40), nullable=False),
+    Column("created", Float, nullable=False),
+    Index(None, "recipe"),
+)
+
+sync_states = Table(
+    "sync_states",
+    metadata,
+    Column("recipe", Integer, ForeignKey("recipes.id"), primary_key=True),
+    Column("state", String(255), primary_key=True),
+    Column("body", Text),
+    Column("time", Float, nullable=False),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("user", String(255), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    #: SHA-256 of what was asked
+    Column("request", String(64), nullable=False),
+    #: the job that it made
+    Column("job", Integer, ForeignKey("jobs.id"), nullable=False),
+    Column("created", Float, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("time", Float, nullable=False),
+    Column("topic", String(16), nullable=False),
+    #: whose job's visibility decides who may read it; null: anyone who may read systems
+    Column("job", Integer),
+    Column("data", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)

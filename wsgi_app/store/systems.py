@@ -1,0 +1,75 @@
+"""Systems."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from wsgi_app.model import System
+from wsgi_app.states import SystemHealth
+from wsgi_app.store.schema import systems
+
+
+def insert_system(tx: Connection, system: System) -> None:
+    """Store a new system."""
+    tx.execute(
+        insert(systems).values(
+            name=system.name,
+            type=system.type,
+            tags=list(system.tags),
+            address=system.address,
+            health=system.health,
+            reason=system.reason,
+        )
+    )
+
+
+def load_system(tx: Connection, name: str) -> System | None:
+    """Return a system, or None."""
+    row = tx.execute(select(systems).where(systems.c.name == name)).one_or_none()
+    return None if row is None else _system(row)
+
+
+def load_systems(tx: Connection, *, after: str = "", limit: int | None = None) -> list[System]:
+    """Return systems in order of name, those behind `after`."""
+    query = select(systems).where(systems.c.name > after).order_by(systems.c.name)
+    return [_system(row) for row in tx.execute(query if limit is None else query.limit(limit))]
+
+
+def free_systems(tx: Connection, now: float) -> list[System]:
+    """Return the systems that said lately that they are free."""
+    query = select(systems).where(systems.c.recipe.is_(None), systems.c.claimed_until > now).order_by(systems.c.name)
+    return [_system(row) for row in tx.execute(query)]
+
+
+def update_system(tx: Connection, name: str, **values: Any) -> None:
+    """Change columns of a system."""
+    tx.execute(update(systems).where(systems.c.name == name).values(**values))
+
+
+def release(tx: Connection, recipe: int) -> None:
+    """Free the system that holds the recipe."""
+    tx.execute(update(systems).where(systems.c.recipe == recipe).values(recipe=None, claimed_until=None))
+
+
+def delete_system(tx: Connection, name: str) -> None:
+    """Forget a system."""
+    tx.execute(delete(systems).where(systems.c.name == name))
+
+
+def key_hash(tx: Connection, name: str) -> str | None:
+    """Return the SHA-256 of the system's key, or None when it has none."""
+    return tx.execute(select(systems.c.key_hash).where(systems.c.name == name)).scalar_one_or_none()
+
+
+def _system(row: Row[Any]) -> System:
+    return System(
+        name=row.name,
+        type=row.type,
+        tags=tuple(row.tags),
+        address=row.address,
+        health=SystemHealth(row.health),
+        reason=row.reason,
+        recipe=row.recipe,
+        last_seen=row.last_seen,
+        claimed_until=row.claimed_until,
+    )
