@@ -1,0 +1,150 @@
+"""Who may do what. Source: design.md section 6, Access.
+
+A user has tokens with scopes (read, submit, admin); a recipe has keys, which the gate knows; a system has a key.
+Secrets are 256 bits at random and stored as hashes only.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.gate import header_hash
+from wsgi_app.errors import BadCredentials, Denied, Unauthenticated
+from wsgi_app.model import Actor, Caller, Job, Key
+from wsgi_app.states import Visibility
+from wsgi_app.store import access as store
+from wsgi_app.store import systems
+
+ADMIN = "admin"
+
+
+class Access:
+    """Answers who a caller is and what that allows."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def actor(self, tx: Connection, caller: Caller) -> Actor | None:
+        """Return the user behind a token, None when no credentials were sent; raise `BadCredentials` for wrong ones."""
+        if not caller.authorization:
+            return None
+        secret = token_of(caller.authorization)
+        found = None if secret is None else store.find_token(tx, digest(secret), self._ground.clock())
+        if found is None:
+            raise BadCredentials
+        return found
+
+    def require(self, tx: Connection, caller: Caller, scope: str) -> Actor:
+        """Return the user, who must have the scope (an admin has all); else raise `Unauthenticated` or `Denied`."""
+        actor = self.actor(tx, caller)
+        if actor is None:
+            raise Unauthenticated("this needs a token")
+        if scope not in actor.scopes and not actor.admin:
+            raise Denied(f"this token does not have the scope {scope!r}")
+        return actor
+
+    def require_system(self, tx: Connection, caller: Caller, name: str) -> None:
+        """Let pass the system's own key and admin tokens."""
+        secret = None if caller.authorization is None else token_of(caller.authorization)
+        stored = systems.key_hash(tx, name)
+        if secret is not None and stored is not None and hmac.compare_digest(stored, digest(secret)):
+            return
+        self.require(tx, caller, ADMIN)
+
+    def require_harness(self, tx: Connection, caller: Caller, recipe: int) -> None:
+        """Let pass whom the recipe's gate admits, and admin tokens."""
+        if self._ground.gate.admits(caller, recipe):
+            return
+        if not caller.authorization:
+            raise Unauthenticated("this needs a key of the recipe")
+        try:
+            self.require(tx, caller, ADMIN)
+        except BadCredentials:
+            raise Denied("these credentials do not allow to write this recipe") from None
+
+    def require_reader(self, tx: Connection, caller: Caller, job: Job, recipe: int | None = None) -> None:
+        """Let pass who may read a job: anyone if it is public, its owner, admins, and holders of the recipe's key."""
+        if job.visibility is Visibility.PUBLIC:
+            return
+        if recipe is not None and self._ground.gate.admits(caller, recipe):
+            return
+        if not caller.authorization:
+            raise Unauthenticated("this job is private")
+        try:
+            actor = self.require(tx, caller, "read")
+        except BadCredentials:
+            raise Denied("these credentials do not allow to read this recipe") from None
+        if actor.user != job.owner and not actor.admin:
+            raise Denied("this job is private")
+
+    def issue_admin_token(self) -> None:
+        """Make the token of user admin and write it to `DATA/admin.token`, unless the file is there."""
+        path = self._ground.config.admin_token
+        if path.exists():
+            return
+        secret = fresh_secret()
+        with self._ground.change() as change:
+            store.revoke_named(change.tx, ADMIN, path.name, change.now)
+            store.insert_token(
+                change.tx,
+                user=ADMIN,
+                name=path.name,
+                digest=digest(secret),
+                scopes=(ADMIN, "read", "submit"),
+                now=change.now,
+                expires=None,
+            )
+        write_secret(path, secret)
+
+
+def issue_key(change: Change, recipe: int) -> Key:
+    """Make one more key of a recipe; its gate files are there before anyone can be told of it."""
+    secret = fresh_secret()
+    basic = base64.b64encode(f"{recipe}:{secret}".encode()).decode()
+    hashes = header_hash(f"Bearer {secret}"), header_hash(f"Basic {basic}")
+    store.insert_key(change.tx, recipe, bearer=hashes[0], basic=hashes[1], now=change.now)
+    change.gate(recipe, *(f"key-{value}" for value in hashes))
+    return Key(recipe, secret)
+
+
+def fresh_secret() -> str:
+    """Return 256 random bits in URL-safe letters."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(secret: str) -> str:
+    """Return what is stored of a secret: its SHA-256."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def token_of(authorization: str) -> str | None:
+    """Return the token in an Authorization value: `Bearer T`, `Token T` or `Basic user:T`; None for others."""
+    scheme, _, value = authorization.partition(" ")
+    value = value.strip()
+    if scheme.lower() in ("bearer", "token"):
+        return value or None
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(value, validate=True).decode().partition(":")[2] or None
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def write_secret(path: Path, secret: str) -> None:
+    """Write a file that only its owner can read; it is whole or not there."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,108 @@
+"""What every verb works with: the store, the gate, the clock, the settings; and the shape of one change."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from attrs import define, field, frozen
+from sqlalchemy import Connection
+
+from wsgi_app.clock import Clock
+from wsgi_app.config import Config
+from wsgi_app.core.gate import Gate
+from wsgi_app.core.notifier import Notifier
+from wsgi_app.model import Recipe, Result, Task
+from wsgi_app.states import RecipeStatus, ResultValue
+from wsgi_app.store import events as store_events
+from wsgi_app.store.db import Database
+
+
+@define
+class Change:
+    """One transaction: state rows, the events that tell of them, and what the gate shows when it is committed."""
+
+    tx: Connection
+    now: float
+    _events: list[dict[str, Any]] = field(factory=list)
+    _gate: list[tuple[int, tuple[str, ...]]] = field(factory=list)
+
+    def event(self, topic: str, job: int | None, /, **data: Any) -> None:
+        """Record a state change; it appears with the commit, or not at all."""
+        self._events.append({"time": self.now, "topic": topic, "job": job, "data": data})
+
+    def gate(self, recipe: int, *names: str) -> None:
+        """Make these gate files right after the commit.
+
+        Only additions go this way: two processes may run theirs in any order. What removes files (`Gate.rewrite`,
+        `Gate.remove`) runs inside a transaction instead, where no other change can be half done.
+        """
+        self._gate.append((recipe, names))
+
+    def job_event(self, job: int, status: RecipeStatus, result: ResultValue, *, settled: bool) -> None:
+        """Record that a job changed."""
+        self.event("job", job, id=job, status=status, result=result, settled=settled)
+
+    def recipe_event(self, recipe: Recipe, **changed: Any) -> None:
+        """Record that a recipe changed; `changed` overrides what `recipe` says."""
+        data = {"status": recipe.status, "result": recipe.result, "settled": recipe.settled, "system": recipe.system}
+        data.update(changed)
+        self.event("recipe", recipe.job, id=recipe.id, job=recipe.job, recipe_set=recipe.recipe_set, **data)
+
+    def task_event(self, recipe: Recipe, task: Task, **changed: Any) -> None:
+        """Record that a task changed; `changed` overrides what `task` says."""
+        data = {"status": task.status, "result": task.result}
+        data.update(changed)
+        self.event("task", recipe.job, id=task.id, job=recipe.job, recipe=recipe.id, **data)
+
+    def result_event(self, job: int, result: Result) -> None:
+        """Record a new result."""
+        self.event(
+            "result",
+            job,
+            id=result.id,
+            job=job,
+            recipe=result.recipe,
+            task=result.task,
+            path=result.path,
+            result=result.result,
+        )
+
+    def flush(self) -> None:
+        """Write the events; the last thing before the commit."""
+        store_events.append(self.tx, self._events)
+
+    def show(self, gate: Gate) -> None:
+        """Make the gate files; the first thing after the commit."""
+        for recipe, names in self._gate:
+            gate.add(recipe, names)
+
+
+@frozen
+class Ground:
+    """What the nouns of core stand on."""
+
+    config: Config
+    db: Database
+    gate: Gate
+    clock: Clock
+    notifier: Notifier
+
+    @contextmanager
+    def change(self) -> Iterator[Change]:
+        """One change: committed whole, or rolled back whole when the block raises."""
+        with self.db.write() as tx:
+            change = Change(tx, self.clock())
+            yield change
+            change.flush()
+        change.show(self.gate)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One snapshot."""
+        with self.db.read() as tx:
+            yield tx
+
+    def directories(self, recipe: Recipe, paths: Iterable[str]) -> None:
+        """Make directories of a recipe's logs (paths below `/recipes/R/`)."""
+        for path in paths:
+            (self.config.logs / str(recipe.id) / path).mkdir(parents=True, exist_ok=True)

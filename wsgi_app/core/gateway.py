@@ -1,0 +1,68 @@
+"""The one door to core: every protocol, page and service reaches it through a `Gateway`."""
+
+from attrs import frozen
+
+from wsgi_app.clock import Clock, system_clock
+from wsgi_app.config import Config
+from wsgi_app.core.access import Access
+from wsgi_app.core.change import Ground
+from wsgi_app.core.events import Events
+from wsgi_app.core.gate import Gate
+from wsgi_app.core.jobs import Jobs
+from wsgi_app.core.logs import Logs
+from wsgi_app.core.notifier import Notifier
+from wsgi_app.core.recipes import Recipes
+from wsgi_app.core.results import Results
+from wsgi_app.core.systems import Systems
+from wsgi_app.core.tasks import Tasks
+from wsgi_app.core.watchdogs import Watchdogs
+from wsgi_app.store import events
+from wsgi_app.store.db import Database
+
+
+@frozen
+class Gateway:
+    """Core's nouns."""
+
+    jobs: Jobs
+    recipes: Recipes
+    tasks: Tasks
+    results: Results
+    logs: Logs
+    systems: Systems
+    watchdogs: Watchdogs
+    events: Events
+    access: Access
+    _ground: Ground
+
+    def close(self) -> None:
+        """Send waiting calls home and close the database."""
+        self._ground.notifier.close()
+        self._ground.db.close()
+
+
+def open_gateway(config: Config, clock: Clock = system_clock) -> Gateway:
+    """Open the store below `config.data`, making or upgrading what is missing, and return the gateway to it."""
+    for directory in (config.data, config.logs, config.gate, config.run):
+        directory.mkdir(parents=True, exist_ok=True)
+    database = Database(config.database)
+    database.upgrade()
+
+    def latest() -> int:
+        with database.read() as tx:
+            return events.latest(tx)
+
+    ground = Ground(config, database, Gate(config.gate), clock, Notifier(latest, config.max_waiters))
+    access = Access(ground)
+    return Gateway(
+        Jobs(ground, access),
+        Recipes(ground, access),
+        Tasks(ground, access),
+        Results(ground, access),
+        Logs(ground, access),
+        Systems(ground, access),
+        Watchdogs(ground, access),
+        Events(ground, access),
+        access,
+        ground,
+    )

@@ -1,0 +1,166 @@
+"""How a change of one thing changes what it is part of: result to task, task to recipe, recipe to set and job."""
+
+from typing import Any
+
+from wsgi_app.core import gate
+from wsgi_app.core.change import Change
+from wsgi_app.errors import NoSuchRecipe, NoSuchTask
+from wsgi_app.model import Recipe, Result, Task
+from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, group_status, recipe_status, verdict, worst
+from wsgi_app.store import access, ids, jobs, results, systems
+
+
+def recipe_of(change: Change, recipe: int) -> Recipe:
+    """Return a recipe as it is now, or raise `NoSuchRecipe`."""
+    found = jobs.load_recipe(change.tx, recipe)
+    if found is None:
+        raise NoSuchRecipe
+    return found
+
+
+def task_of(recipe: Recipe, task: int) -> Task:
+    """Return a task of a recipe, or raise `NoSuchTask`."""
+    for candidate in recipe.tasks:
+        if candidate.id == task:
+            return candidate
+    raise NoSuchTask
+
+
+def add_result(change: Change, recipe: Recipe, task: int | None, **values: Any) -> Result:
+    """Give a recipe one more result, reported by its harness or by us, and let it count."""
+    fields: dict[str, Any] = {"path": None, "score": None, "message": None, "log": None, "line": None}
+    fields.update(values)
+    result = Result(
+        id=ids.take(change.tx, 1)[0], recipe=recipe.id, task=task, source="harness", time=change.now, **fields
+    )
+    results.insert_result(change.tx, result)
+    change.result_event(recipe.job, result)
+    _worsen(change, recipe_of(change, recipe.id), task, result.result)
+    return result
+
+
+def _worsen(change: Change, recipe: Recipe, task_id: int | None, value: ResultValue) -> None:
+    task = None if task_id is None else task_of(recipe, task_id)
+    if task is not None and worst((task.result, value)) is not task.result:
+        jobs.update_task(change.tx, task.id, result=value)
+        change.task_event(recipe, task, result=value)
+    if worst((recipe.result, value)) is not recipe.result:
+        jobs.update_recipe(change.tx, recipe.id, result=value)
+        change.recipe_event(recipe, result=value)
+        refresh_job(change, recipe.job)
+
+
+def count_results(change: Change, recipe_id: int) -> None:
+    """Bring the results of tasks, recipe and job in line with what was reported and found, from the start.
+
+    A new result can only make them worse, which `add_result` does by itself; this is for when results have gone.
+    """
+    recipe = recipe_of(change, recipe_id)
+    found = results.worst_by_task(change.tx, recipe.id)
+    for task in recipe.tasks:
+        value = worst(found.get(task.id, ()))
+        if value is not task.result:
+            jobs.update_task(change.tx, task.id, result=value)
+            change.task_event(recipe, task, result=value)
+    value = worst(value for values in found.values() for value in values)
+    if value is not recipe.result:
+        jobs.update_recipe(change.tx, recipe.id, result=value)
+        change.recipe_event(recipe, result=value)
+        refresh_job(change, recipe.job)
+
+
+def end_task(change: Change, recipe: Recipe, task: Task, status: TaskStatus, *, closes: float) -> None:
+    """End a task; its logs close at `closes`. The recipe is not looked at: see `refresh`."""
+    jobs.update_task(change.tx, task.id, status=status, finished=change.now, closes=closes)
+    change.task_event(recipe, task, status=status)
+    if closes <= change.now:
+        change.gate(recipe.id, gate.task_name(task.id))
+
+
+def end_tasks(change: Change, recipe: Recipe, status: TaskStatus, message: str | None, *, grace: float = 0.0) -> None:
+    """End every unfinished task of a recipe and so the recipe; with a Warn each when there is a message."""
+    for task in recipe.tasks:
+        if not task.status.finished:
+            end_task(change, recipe, task, status, closes=change.now + grace)
+            if message is not None:
+                add_result(change, recipe, task.id, path="/", result=ResultValue.WARN, score=0, message=message)
+    jobs.update_recipe(change.tx, recipe.id, reason=message)
+    refresh(change, recipe.id, grace=grace)
+
+
+def refresh(change: Change, recipe_id: int, *, grace: float = 0.0) -> None:
+    """Bring the status of recipe, set and job in line with the tasks, and finish the recipe when they have."""
+    recipe = recipe_of(change, recipe_id)
+    status = recipe_status(task.status for task in recipe.tasks)
+    if status is None or status is recipe.status:
+        return
+    values: dict[str, object] = {"status": status}
+    if status.finished:
+        # one without a system never had logs
+        closes = change.now + (grace if recipe.assigned is not None else 0.0)
+        values.update(finished=change.now, watchdog=None, closes=closes, cancelling=False)
+        systems.release(change.tx, recipe.id)
+        if closes <= change.now:
+            change.gate(recipe.id, gate.CLOSED)
+    elif recipe.started is None:
+        values["started"] = change.now
+    jobs.update_recipe(change.tx, recipe.id, **values)
+    change.recipe_event(recipe, status=status)
+    if recipe.system is not None and status.finished:
+        change.event("system", None, name=recipe.system, recipe=None)
+    refresh_set(change, recipe.recipe_set)
+    refresh_job(change, recipe.job)
+    if status.finished and recipe.assigned is None:
+        settle(change, recipe.id, late=False)
+
+
+def refresh_set(change: Change, recipe_set: int) -> None:
+    """Bring a set's status in line with its recipes."""
+    statuses = (state.status for state in jobs.recipe_states(change.tx, recipe_set=recipe_set))
+    jobs.update_set(change.tx, recipe_set, status=group_status(statuses))
+
+
+def settle(change: Change, recipe_id: int, *, late: bool) -> bool:
+    """Settle a finished recipe, and its job with the last of them. Returns False when it was settled before."""
+    recipe = recipe_of(change, recipe_id)
+    if recipe.settled or not recipe.status.finished:
+        return False
+    jobs.update_recipe(change.tx, recipe.id, settled=True, late=late)
+    change.recipe_event(recipe, settled=True, late=late)
+    refresh_job(change, recipe.job)
+    return True
+
+
+def refresh_job(change: Change, job_id: int) -> None:
+    job = jobs.load_job_row(change.tx, job_id)
+    recipes = jobs.recipe_states(change.tx, job_id)
+    status = group_status(recipe.status for recipe in recipes)
+    result = worst(recipe.result for recipe in recipes)
+    settled = all(recipe.settled for recipe in recipes)
+    if (status, result, settled) == (job.status, job.result, job.settled):
+        return
+    values: dict[str, object] = {"status": status, "result": result, "settled": settled}
+    if job.started is None and status not in (RecipeStatus.QUEUED, RecipeStatus.SCHEDULED, RecipeStatus.WAITING):
+        values["started"] = change.now
+    if status.finished and job.finished is None:
+        values.update(finished=change.now, cancelling=False)
+    if settled:
+        values["verdict"] = verdict((recipe.status for recipe in recipes), result)
+    jobs.update_job(change.tx, job.id, **values)
+    change.job_event(job.id, status, result, settled=settled)
+
+
+def gate_image(change: Change, recipe: Recipe, *, private: bool, open_gate: bool) -> set[str]:
+    """Return the gate files that a recipe with a system should have."""
+    image = {f"key-{digest}" for digest in access.load_keys(change.tx, recipe.id)}
+    image |= {gate.task_name(task.id) for task in recipe.tasks if task.closes is not None and task.closes <= change.now}
+    if recipe.closes is not None and recipe.closes <= change.now:
+        image.add(gate.CLOSED)
+    if private:
+        image.add(gate.PRIVATE)
+    if open_gate:
+        image.add(gate.OPEN)
+    system = None if recipe.system is None else systems.load_system(change.tx, recipe.system)
+    if system is not None and system.address is not None:
+        image.add(gate.address_name(system.address))
+    return image

@@ -1,0 +1,278 @@
+"""Logs: where they may be written, how the first chunk comes to be on disk, what is known of them.
+
+Source: design.md sections 2 and 4. Chunks of a log that exists go through Apache and never come here, except in
+embedded mode, where `put` takes them all with the same answers.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from attrs import frozen
+from sqlalchemy import Connection
+
+from wsgi_app.core import lifecycle
+from wsgi_app.core.access import Access
+from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.logfile import Logfile
+from wsgi_app.core.ports import Upload
+from wsgi_app.errors import (
+    BadName,
+    BadRange,
+    BeyondLimit,
+    LengthMissing,
+    LogClosed,
+    LogIsDirectory,
+    NoSuchLog,
+    NoSuchRecipe,
+    NoSuchResult,
+    TooLarge,
+    TooManyLogs,
+)
+from wsgi_app.model import Caller, Log, LogAddress, LogIndex, Recipe, Span
+from wsgi_app.states import LogState, ResultValue
+from wsgi_app.store import jobs, results
+
+#: one component of a log's name; both planes have this rule (apache/parts/logs.conf)
+_COMPONENT = re.compile(r"[^/.\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*", re.DOTALL)
+LONGEST_COMPONENT = 255
+LONGEST_NAME = 1000
+
+_ADDRESS = re.compile(r"(?:tasks/([1-9][0-9]*)/(?:results/([1-9][0-9]*)/)?)?logs/(.+)", re.DOTALL)
+
+
+@frozen
+class Unsettled:
+    """What the indexer must know of a recipe that is not settled."""
+
+    recipe: int
+    #: whether all its logs are closed, for at least `quiet_seconds`
+    closed: bool
+    #: tasks whose logs are, likewise
+    closed_tasks: frozenset[int]
+    #: logs that were indexed, with the size that they had then
+    indexed: Mapping[str, int]
+
+
+class Logs:
+    """What systems write."""
+
+    def __init__(self, ground: Ground, access: Access) -> None:
+        self._ground = ground
+        self._access = access
+
+    def put(self, caller: Caller, address: LogAddress, upload: Upload) -> bool:
+        """Write a body to a log; True when that made the log.
+
+        Raises `Unauthenticated`, `Denied`, `LogClosed`, `LengthMissing`, `TooLarge`, `BadRange`, `BeyondLimit`,
+        `LogIsDirectory`, `TooManyLogs`, `TornUpload`, `Superseded`, in this order; and as making the log does,
+        `NoSuchRecipe`, `NoSuchTask`, `NoSuchResult`.
+        """
+        self._ground.gate.require(caller, address.recipe)
+        self._ground.gate.require_open(address)
+        span = self._bounded(upload)
+        file = Logfile(self._path(address))
+        if file.is_directory():
+            raise LogIsDirectory
+        if file.exists():
+            file.write(upload, span)
+            return False
+        self._register(address, file)
+        file.create(upload, span)
+        return True
+
+    def file(self, caller: Caller, address: LogAddress) -> Path:
+        """Return the path of a log's file, for reading. Raises `NoSuchLog`, and what protects private jobs."""
+        with self._ground.read() as tx:
+            self._readable(tx, caller, address.recipe)
+            known = results.load_log(tx, address.recipe, address.path) is not None
+        path = self._path(address)
+        try:
+            size = path.stat().st_size if path.is_file() else None
+        except (NotADirectoryError, OSError):
+            size = None
+        # an empty log that nobody wrote was only made in advance
+        if size is None or (size == 0 and not known):
+            raise NoSuchLog
+        return path
+
+    def names(self, caller: Caller, recipe: int, task: int | None, result: int | None) -> list[str]:
+        """Return the names of the logs of a recipe, a task or a result (without those of what it has), in order."""
+        owner = LogAddress(recipe, task, result, "")
+        with self._ground.read() as tx:
+            found = self._readable(tx, caller, recipe)
+            _require_owner(tx, found, owner)
+            known = {log.path for log in results.load_logs(tx, recipe, below=owner.owner_path)}
+        root = self._path(owner)
+        there = {owner.owner_path + name for name in _files(root)}
+        return sorted(path.removeprefix(owner.owner_path) for path in known | there)
+
+    def page(self, caller: Caller, recipe: int, *, after: str = "", limit: int = 100) -> list[Log]:
+        """Return what is known of a recipe's logs in order of path, those behind `after`."""
+        with self._ground.read() as tx:
+            self._readable(tx, caller, recipe)
+            return results.load_logs(tx, recipe, after=after, limit=limit)
+
+    def grew(self, sizes: Mapping[tuple[int, str], int]) -> None:
+        """Note how large logs are by now (recipe and path: bytes); register those that Apache made alone."""
+        with self._ground.change() as change:
+            recipes = {recipe for recipe, _ in sizes}
+            known = results.log_sizes(change.tx, recipes)
+            tasks = results.tasks_of(change.tx, recipes)
+            for (recipe, path), size in sizes.items():
+                if (recipe, path) in known:
+                    if known[recipe, path][1] != size:
+                        results.set_log_size(change.tx, recipe, path, size)
+                        _tell(change, recipe, path, known[recipe, path][0], size)
+                elif size > 0:
+                    address = parse_path(recipe, path)
+                    if address.task is None or tasks.get(address.task) == recipe:
+                        self._insert(change, address, size)
+
+    def unsettled(self) -> list[Unsettled]:
+        """Return the recipes that have a system and are not settled, for the indexer."""
+        with self._ground.read() as tx:
+            quiet = self._ground.clock() - self._ground.config.quiet_seconds
+            recipes = jobs.unsettled_recipes(tx)
+            indexed: dict[int, dict[str, int]] = {recipe.id: {} for recipe in recipes}
+            for (recipe, path), (state, size) in results.log_sizes(tx, indexed).items():
+                if state is not LogState.GROWING:
+                    indexed[recipe][path] = size
+        return [
+            Unsettled(
+                recipe.id,
+                recipe.closes is not None and recipe.closes <= quiet,
+                frozenset(task.id for task in recipe.tasks if task.closes is not None and task.closes <= quiet),
+                indexed[recipe.id],
+            )
+            for recipe in recipes
+        ]
+
+    def indexed(self, recipe: int, path: str, index: LogIndex) -> bool:
+        """Store what one pass over a finished log found, in place of what was known; False when nothing changed."""
+        with self._ground.change() as change:
+            log = results.load_log(change.tx, recipe, path)
+            if log is not None and log.sha256 == index.sha256 and log.state is not LogState.GROWING:
+                return False
+            if log is None:
+                self._insert(change, parse_path(recipe, path), index.size)
+                log = results.load_log(change.tx, recipe, path)
+            if log is None:
+                raise NoSuchLog
+            found = lifecycle.recipe_of(change, recipe)
+            results.set_log_index(change.tx, recipe, path, index, LogState.FINISHED)
+            new, gone = results.replace_parsed(change.tx, log, index.results, change.now)
+            for result in new:
+                change.result_event(found.job, result)
+            if new or gone:
+                lifecycle.count_results(change, recipe)
+            _tell(change, recipe, path, LogState.FINISHED, index.size)
+            return True
+
+    def _bounded(self, upload: Upload) -> Span | None:
+        config = self._ground.config
+        if upload.length is None:
+            raise LengthMissing
+        if upload.length > config.max_body:
+            raise TooLarge
+        span = upload.span()
+        if span is not None and span.last >= config.max_log:
+            raise BeyondLimit
+        if span is not None and span.length != upload.length:
+            raise BadRange(f"the range has {span.length} bytes, the body {upload.length}")
+        return span
+
+    def _register(self, address: LogAddress, file: Logfile) -> None:
+        """Let a log be: its row, and its directories. What is on disk is there before the row can be seen."""
+        with self._ground.change() as change:
+            recipe = jobs.load_recipe(change.tx, address.recipe)
+            if recipe is None:
+                raise NoSuchRecipe
+            _require_owner(change.tx, recipe, address)
+            closes = [recipe.closes, *(task.closes for task in recipe.tasks if task.id == address.task)]
+            if any(moment is not None and moment <= change.now for moment in closes):
+                raise LogClosed
+            known = results.load_log(change.tx, recipe.id, address.path) is not None
+            full = not known and self._full(change, recipe, address)
+            if not full:
+                file.make_directories()
+                if not known:
+                    self._insert(change, address, 0)
+            elif not results.has_message(change.tx, recipe.id, str(TooManyLogs())):
+                lifecycle.add_result(
+                    change, recipe, address.task, path="/", result=ResultValue.WARN, message=str(TooManyLogs())
+                )
+        if full:
+            # outside: the Warn is to stay
+            raise TooManyLogs
+
+    def _full(self, change: Change, recipe: Recipe, address: LogAddress) -> bool:
+        limit = self._ground.config.max_logs
+        return address.task is not None and 0 < limit <= results.count_logs(change.tx, recipe.id)
+
+    def _insert(self, change: Change, address: LogAddress, size: int) -> None:
+        results.insert_log(
+            change.tx,
+            address.recipe,
+            address.path,
+            task=address.task,
+            result=address.result,
+            size=size,
+            now=change.now,
+        )
+        _tell(change, address.recipe, address.path, LogState.GROWING, size)
+
+    def _readable(self, tx: Connection, caller: Caller, recipe: int) -> Recipe:
+        found = jobs.load_recipe(tx, recipe)
+        if found is None:
+            raise NoSuchRecipe
+        self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
+        return found
+
+    def _path(self, address: LogAddress) -> Path:
+        return self._ground.config.logs / str(address.recipe) / address.path
+
+
+def check_name(name: str) -> None:
+    """Raise `BadName` unless the name may be a log's: the one rule of both planes."""
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError:
+        raise BadName from None
+    if len(encoded) > LONGEST_NAME:
+        raise BadName(f"a log's name has at most {LONGEST_NAME} bytes")
+    for component in name.split("/"):
+        if not _COMPONENT.fullmatch(component) or len(component.encode()) > LONGEST_COMPONENT:
+            raise BadName
+
+
+def parse_path(recipe: int, path: str) -> LogAddress:
+    """Return the address of the log with this URL path below `/recipes/R/`. Raises `BadName`, `NoSuchLog`."""
+    found = _ADDRESS.fullmatch(path)
+    if found is None:
+        raise NoSuchLog
+    task, result, name = found.groups()
+    check_name(name)
+    return LogAddress(recipe, None if task is None else int(task), None if result is None else int(result), name)
+
+
+def _require_owner(tx: Connection, recipe: Recipe, address: LogAddress) -> None:
+    if address.task is not None:
+        lifecycle.task_of(recipe, address.task)
+    if address.result is not None and results.task_of(tx, address.result) != (recipe.id, address.task):
+        raise NoSuchResult
+
+
+def _files(root: Path) -> Iterator[str]:
+    """Yield the non-empty files below a directory, without uploads that are under way."""
+    for directory, _, names in os.walk(root):
+        for name in names:
+            path = Path(directory, name)
+            if not name.startswith(".") and path.stat().st_size > 0:
+                yield str(path.relative_to(root))
+
+
+def _tell(change: Change, recipe: int, path: str, state: LogState, size: int) -> None:
+    job = jobs.job_of(change.tx, recipe)
+    change.event("log", job, job=job, recipe=recipe, path=path, state=state, size=size)

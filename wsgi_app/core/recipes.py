@@ -1,0 +1,138 @@
+"""Recipes: what a harness runs, its keys, its end."""
+
+from attrs import frozen
+
+from wsgi_app.core import access, lifecycle, systems
+from wsgi_app.core.access import Access
+from wsgi_app.core.change import Change, Ground
+from wsgi_app.errors import Conflict, Invalid, NoSuchRecipe, RecipeNotAssigned, SystemBusy
+from wsgi_app.model import Caller, Job, Key, Log, Recipe, Result
+from wsgi_app.states import TaskStatus, Visibility
+from wsgi_app.store import access as store_access
+from wsgi_app.store import jobs, results
+from wsgi_app.store import systems as store_systems
+
+
+@frozen
+class RecipeDocument:
+    """A recipe with all that its document tells."""
+
+    job: Job
+    recipe: Recipe
+    #: the recipes of its set, itself included
+    peers: tuple[Recipe, ...]
+    results: tuple[Result, ...]
+    logs: tuple[Log, ...]
+
+
+class Recipes:
+    """What a harness runs."""
+
+    def __init__(self, ground: Ground, access: Access) -> None:
+        self._ground = ground
+        self._access = access
+
+    def get(self, caller: Caller, recipe: int) -> Recipe:
+        """Return a recipe with its tasks. Raises `NoSuchRecipe`; `Unauthenticated` or `Denied` when it is private."""
+        with self._ground.read() as tx:
+            found = jobs.load_recipe(tx, recipe)
+            if found is None:
+                raise NoSuchRecipe
+            self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
+            return found
+
+    def document(self, caller: Caller, recipe: int) -> RecipeDocument:
+        """Return a recipe with its job, peers, results and logs; raises as `get` does."""
+        with self._ground.read() as tx:
+            found = jobs.load_recipe(tx, recipe)
+            if found is None:
+                raise NoSuchRecipe
+            job = jobs.load_job_row(tx, found.job)
+            self._access.require_reader(tx, caller, job, found.id)
+            return RecipeDocument(
+                job,
+                found,
+                tuple(jobs.load_set(tx, found.recipe_set)),
+                tuple(results.load_results(tx, results.of_recipes([found.id]))),
+                tuple(results.load_logs(tx, found.id)),
+            )
+
+    def abort(self, caller: Caller, recipe: int, message: str | None) -> None:
+        """Abort every unfinished task of a recipe; nothing when it is finished."""
+        with self._ground.change() as change:
+            found = self._for_harness(change, caller, recipe)
+            if not found.status.finished:
+                lifecycle.end_tasks(change, found, TaskStatus.ABORTED, message or "Aborted by its harness")
+
+    def issue_key(self, caller: Caller, recipe: int, *, rotate: bool = False, system: str | None = None) -> Key:
+        """Make one more key for the recipe's harness (the job's owner, admins).
+
+        A queued recipe is assigned to the system it names, or to `system`. `rotate` revokes the earlier keys. Raises
+        `RecipeFinished`, `SystemBusy`, `Conflict`.
+        """
+        with self._ground.change() as change:
+            found = lifecycle.recipe_of(change, recipe)
+            self._require_owner(change, caller, found)
+            systems.require_assignable(found)
+            if found.assigned is None:
+                self._assign(change, found, system)
+            elif system is not None and system != found.system:
+                raise Conflict(f"the recipe runs on {found.system}", field="system")
+            if rotate:
+                old = {f"key-{value}" for value in store_access.load_keys(change.tx, found.id)}
+                store_access.delete_keys(change.tx, found.id)
+                self._ground.gate.remove(found.id, old)
+            return access.issue_key(change, found.id)
+
+    def settle(self, recipe: int, *, late: bool = False) -> bool:
+        """Settle a recipe whose logs are all indexed (`late`: whose time is up). False when it was before."""
+        with self._ground.change() as change:
+            settled = lifecycle.settle(change, recipe, late=late)
+            if settled:
+                systems.assign(change, self._ground)
+            return settled
+
+    def close_logs(self) -> None:
+        """Show the gate whose logs are closed by now, and settle recipes that take too long; for the timer."""
+        with self._ground.change() as change:
+            overdue = change.now - self._ground.config.settle_seconds
+            for number in jobs.closing_recipes(change.tx, change.now):
+                recipe = lifecycle.recipe_of(change, number)
+                change.gate(recipe.id, *self._image(change, recipe))
+                if recipe.closes is not None and recipe.closes <= overdue:
+                    lifecycle.settle(change, recipe.id, late=True)
+                    systems.assign(change, self._ground)
+
+    def rebuild_gate(self) -> None:
+        """Make the gate what the database says, for every recipe that is not settled; at start and on the timer."""
+        with self._ground.change() as change:
+            for recipe in jobs.unsettled_recipes(change.tx):
+                # inside the transaction: no other process is between its commit and its gate files
+                self._ground.gate.rewrite(recipe.id, self._image(change, recipe))
+
+    def _image(self, change: Change, recipe: Recipe) -> set[str]:
+        private = jobs.load_job_row(change.tx, recipe.job).visibility is Visibility.PRIVATE
+        return lifecycle.gate_image(change, recipe, private=private, open_gate=self._ground.config.open_gate)
+
+    def _assign(self, change: Change, recipe: Recipe, system: str | None) -> None:
+        if recipe.system is not None and system not in (None, recipe.system):
+            raise Conflict(f"the recipe is for {recipe.system}", field="system")
+        name = recipe.system or system
+        if name is None:
+            raise RecipeNotAssigned("the recipe names no system: say which one it runs on", field="system")
+        found = store_systems.load_system(change.tx, name)
+        if found is None:
+            raise Invalid(f"there is no system {name!r}", field="system")
+        if found.recipe is not None:
+            raise SystemBusy(f"{name} holds recipe {found.recipe}", field="system")
+        systems.give(change, self._ground, recipe, name)
+
+    def _require_owner(self, change: Change, caller: Caller, recipe: Recipe) -> None:
+        actor = self._access.require(change.tx, caller, "submit")
+        if actor.user != jobs.load_job_row(change.tx, recipe.job).owner:
+            self._access.require(change.tx, caller, access.ADMIN)
+
+    def _for_harness(self, change: Change, caller: Caller, recipe: int) -> Recipe:
+        found = lifecycle.recipe_of(change, recipe)
+        self._access.require_harness(change.tx, caller, found.id)
+        return found

@@ -1,0 +1,71 @@
+"""Results: reported by harnesses; read by everyone who may."""
+
+from wsgi_app.core import lifecycle
+from wsgi_app.core.access import Access
+from wsgi_app.core.change import Ground
+from wsgi_app.errors import NoSuchJob, NoSuchRecipe, TaskFinished, TooManyResults
+from wsgi_app.model import Caller, Result
+from wsgi_app.states import ResultValue
+from wsgi_app.store import jobs, results
+
+
+class Results:
+    """What tests say."""
+
+    def __init__(self, ground: Ground, access: Access) -> None:
+        self._ground = ground
+        self._access = access
+
+    def report(
+        self,
+        caller: Caller,
+        recipe: int,
+        task: int,
+        *,
+        result: ResultValue,
+        path: str | None = None,
+        score: int | None = None,
+        message: str | None = None,
+    ) -> Result:
+        """Store a result of an unfinished task, and make the directory of its logs before anyone is told its id.
+
+        Raises `TaskFinished`; `TooManyResults` when the recipe has as many as it may, with one Warn about it.
+        """
+        with self._ground.change() as change:
+            found = lifecycle.recipe_of(change, recipe)
+            self._access.require_harness(change.tx, caller, found.id)
+            target = lifecycle.task_of(found, task)
+            if target.status.finished:
+                raise TaskFinished
+            limit = self._ground.config.max_results
+            full = limit > 0 and results.count_reported(change.tx, found.id) >= limit
+            if not full:
+                stored = lifecycle.add_result(
+                    change, found, target.id, path=path, result=result, score=score, message=message
+                )
+                self._ground.directories(found, [f"tasks/{target.id}/results/{stored.id}/logs"])
+                return stored
+            text = str(TooManyResults())
+            if not results.has_message(change.tx, found.id, text):
+                lifecycle.add_result(change, found, target.id, path="/", result=ResultValue.WARN, message=text)
+        # outside: the Warn is to stay
+        raise TooManyResults
+
+    def of_recipe(self, caller: Caller, recipe: int, *, after: int = 0, limit: int = 100) -> list[Result]:
+        """Return a recipe's results in order of id, those behind `after`."""
+        with self._ground.read() as tx:
+            found = jobs.load_recipe(tx, recipe)
+            if found is None:
+                raise NoSuchRecipe
+            self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
+            return results.load_results(tx, results.of_recipes([found.id]), after=after, limit=limit)
+
+    def of_job(self, caller: Caller, job: int, *, after: int = 0, limit: int = 100) -> list[Result]:
+        """Return a job's results in order of id, those behind `after`."""
+        with self._ground.read() as tx:
+            found = jobs.load_job(tx, job)
+            if found is None:
+                raise NoSuchJob
+            self._access.require_reader(tx, caller, found)
+            members = [recipe.id for group in found.recipe_sets for recipe in group.recipes]
+            return results.load_results(tx, results.of_recipes(members), after=after, limit=limit)

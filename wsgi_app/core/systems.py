@@ -1,0 +1,218 @@
+"""Systems, and which recipe gets which. Source: design.md section 6, What to run.
+
+A system says that it is there and free by claiming. Whole recipe sets are assigned, oldest first within priority, as
+soon as every recipe of the set has a free, healthy system that fits: when a job comes in, when a system claims, and
+when a stage of a job is settled.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from attrs import evolve, frozen
+
+from wsgi_app.core import access, gate, lifecycle
+from wsgi_app.core.access import Access
+from wsgi_app.core.change import Change, Ground
+from wsgi_app.errors import Invalid, NoSuchSystem, RecipeFinished, SystemBusy, SystemExists
+from wsgi_app.model import Caller, Key, Recipe, System
+from wsgi_app.states import RecipeStatus, SystemState, Visibility
+from wsgi_app.store import jobs, systems
+
+
+@frozen
+class Claimed:
+    """A recipe that a system is to run, with a key for it."""
+
+    recipe: Recipe
+    key: Key
+
+
+class Systems:
+    """The lab's machines."""
+
+    def __init__(self, ground: Ground, access: Access) -> None:
+        self._ground = ground
+        self._access = access
+
+    def add(self, caller: Caller, system: System) -> System:
+        """Add a system (admins only). Raises `SystemExists`, `Invalid`."""
+        _check(system)
+        with self._ground.change() as change:
+            self._access.require(change.tx, caller, access.ADMIN)
+            if systems.load_system(change.tx, system.name) is not None:
+                raise SystemExists
+            systems.insert_system(change.tx, system)
+            change.event("system", None, name=system.name, state=SystemState.OFFLINE, health=system.health)
+            return system
+
+    def get(self, name: str) -> System:
+        """Return a system, or raise `NoSuchSystem`."""
+        with self._ground.read() as tx:
+            found = systems.load_system(tx, name)
+        if found is None:
+            raise NoSuchSystem
+        return found
+
+    def page(self, *, after: str = "", limit: int = 100) -> list[System]:
+        """Return systems in order of name, those behind `after`."""
+        with self._ground.read() as tx:
+            return systems.load_systems(tx, after=after, limit=limit)
+
+    def state(self, system: System) -> SystemState:
+        """What the system does at this moment."""
+        if system.recipe is not None:
+            return SystemState.RUNNING
+        claimed = system.claimed_until is not None and system.claimed_until > self._ground.clock()
+        return SystemState.IDLE if claimed else SystemState.OFFLINE
+
+    def change(self, caller: Caller, name: str, **values: Any) -> System:
+        """Change type, tags, address, health or reason of a system (admins only)."""
+        with self._ground.change() as change:
+            self._access.require(change.tx, caller, access.ADMIN)
+            found = systems.load_system(change.tx, name)
+            if found is None:
+                raise NoSuchSystem
+            changed: System = evolve(found, **values)
+            _check(changed)
+            systems.update_system(change.tx, name, **values)
+            change.event("system", None, name=name, state=self.state(changed), health=changed.health)
+            assign(change, self._ground)
+        return self.get(name)
+
+    def remove(self, caller: Caller, name: str) -> None:
+        """Forget a system (admins only). Raises `SystemBusy` while it holds a recipe."""
+        with self._ground.change() as change:
+            self._access.require(change.tx, caller, access.ADMIN)
+            found = systems.load_system(change.tx, name)
+            if found is None:
+                raise NoSuchSystem
+            if found.recipe is not None:
+                raise SystemBusy
+            systems.delete_system(change.tx, name)
+            change.event("system", None, name=name, state=None, health=None)
+
+    def issue_key(self, caller: Caller, name: str) -> str:
+        """Make the system's key, which replaces the one before (admins only)."""
+        with self._ground.change() as change:
+            self._access.require(change.tx, caller, access.ADMIN)
+            if systems.load_system(change.tx, name) is None:
+                raise NoSuchSystem
+            secret = access.fresh_secret()
+            systems.update_system(change.tx, name, key_hash=access.digest(secret))
+            return secret
+
+    def claim(self, caller: Caller, name: str, *, wait: float) -> Claimed | None:
+        """Say that a system is there and free, and return the recipe that it is to run, or None after `wait` seconds.
+
+        A system that holds an unfinished recipe gets it again, with one more key: an answer may have been lost.
+        """
+        if not self._announce(caller, name, wait):
+            self._ground.notifier.wait(lambda: self._held(name), wait)
+        with self._ground.change() as change:
+            held = _held_recipe(change, name)
+            return None if held is None else Claimed(held, access.issue_key(change, held.id))
+
+    def _announce(self, caller: Caller, name: str, wait: float) -> bool:
+        """Record the claim and assign what can be; True when the system holds a recipe now."""
+        with self._ground.change() as change:
+            self._access.require_system(change.tx, caller, name)
+            found = systems.load_system(change.tx, name)
+            if found is None:
+                raise NoSuchSystem
+            until = change.now + max(wait, self._ground.config.claim_seconds)
+            systems.update_system(change.tx, name, last_seen=change.now, claimed_until=until)
+            if found.recipe is None:
+                if self.state(found) is SystemState.OFFLINE:
+                    change.event("system", None, name=name, state=SystemState.IDLE, health=found.health)
+                assign(change, self._ground)
+            return _held_recipe(change, name) is not None
+
+    def _held(self, name: str) -> int | None:
+        with self._ground.read() as tx:
+            found = systems.load_system(tx, name)
+            return None if found is None else found.recipe
+
+
+def assign(change: Change, ground: Ground) -> None:
+    """Give systems to the sets that wait, as far as free systems go."""
+    free = {system.name: system for system in systems.free_systems(change.tx, change.now) if system.health.usable}
+    if not free:
+        return
+    for group in jobs.assignable(change.tx):
+        matched = _match(group, list(free.values()))
+        if matched is None:
+            continue
+        for recipe, system in zip(group, matched, strict=True):
+            give(change, ground, recipe, system.name)
+            del free[system.name]
+        if not free:
+            return
+
+
+def give(change: Change, ground: Ground, recipe: Recipe, system: str) -> None:
+    """Give a queued recipe to a system: watchdog, directories, gate; the whole set may start with the last of them."""
+    watchdog = change.now + ground.config.watchdog_seconds
+    jobs.update_recipe(
+        change.tx, recipe.id, system=system, status=RecipeStatus.SCHEDULED, assigned=change.now, watchdog=watchdog
+    )
+    systems.update_system(change.tx, system, recipe=recipe.id)
+    change.event("system", None, name=system, state=SystemState.RUNNING, recipe=recipe.id)
+    given = lifecycle.recipe_of(change, recipe.id)
+    change.recipe_event(given)
+    _publish(change, ground, given)
+    group = jobs.load_set(change.tx, recipe.recipe_set)
+    if all(peer.assigned is not None for peer in group):
+        for peer in group:
+            if peer.status is RecipeStatus.SCHEDULED:
+                jobs.update_recipe(change.tx, peer.id, status=RecipeStatus.WAITING)
+                change.recipe_event(peer, status=RecipeStatus.WAITING)
+    lifecycle.refresh_set(change, recipe.recipe_set)
+    lifecycle.refresh_job(change, recipe.job)
+
+
+def _publish(change: Change, ground: Ground, recipe: Recipe) -> None:
+    """Make the recipe's directories, the logs that every task is going to have, and its gate."""
+    ground.directories(recipe, ["logs", *(f"tasks/{task.id}/logs" for task in recipe.tasks)])
+    for task in recipe.tasks:
+        for name in ground.config.precreate:
+            (ground.config.logs / str(recipe.id) / f"tasks/{task.id}/logs" / name).touch(mode=0o640)
+    private = jobs.load_job_row(change.tx, recipe.job).visibility is Visibility.PRIVATE
+    change.gate(recipe.id, *lifecycle.gate_image(change, recipe, private=private, open_gate=ground.config.open_gate))
+
+
+def _held_recipe(change: Change, name: str) -> Recipe | None:
+    system = systems.load_system(change.tx, name)
+    return None if system is None or system.recipe is None else lifecycle.recipe_of(change, system.recipe)
+
+
+def _match(recipes: Sequence[Recipe], free: list[System]) -> list[System] | None:
+    """Return a system for each recipe, all different, or None when there is no such choice."""
+    if not recipes:
+        return []
+    for system in _fitting(recipes[0], free):
+        rest = _match(recipes[1:], [other for other in free if other is not system])
+        if rest is not None:
+            return [system, *rest]
+    return None
+
+
+def _fitting(recipe: Recipe, free: Iterable[System]) -> Iterable[System]:
+    for system in free:
+        if recipe.system is not None:
+            if recipe.system == system.name:
+                yield system
+        elif recipe.requires.type in (None, system.type) and set(recipe.requires.tags) <= set(system.tags):
+            yield system
+
+
+def require_assignable(recipe: Recipe) -> None:
+    """Raise `RecipeFinished` when a recipe can no longer get a system."""
+    if recipe.status.finished:
+        raise RecipeFinished
+
+
+def _check(system: System) -> None:
+    if not system.name or len(system.name) > 255 or "/" in system.name or not system.name.isprintable():
+        raise Invalid("a system's name has 1 to 255 printable characters and no slash", field="name")
+    if system.address is not None:
+        gate.require_address(system.address)

@@ -1,0 +1,67 @@
+"""Tasks: started, ended, named. Source: design.md section 6, harness-beaker.md 1.4."""
+
+from wsgi_app.core import lifecycle
+from wsgi_app.core.access import Access
+from wsgi_app.core.change import Change, Ground
+from wsgi_app.errors import RecipeNotAssigned, TaskFinished, TaskNotStarted
+from wsgi_app.model import Caller, Recipe, Task
+from wsgi_app.states import ResultValue, TaskStatus
+from wsgi_app.store import jobs
+
+
+class Tasks:
+    """The steps of recipes."""
+
+    def __init__(self, ground: Ground, access: Access) -> None:
+        self._ground = ground
+        self._access = access
+
+    def update(
+        self,
+        caller: Caller,
+        recipe: int,
+        task: int,
+        *,
+        status: TaskStatus | None = None,
+        message: str | None = None,
+        name: str | None = None,
+        version: str | None = None,
+    ) -> Task:
+        """Change a task's status at its harness's word, and its name and version (at any time); return it.
+
+        Running arms the recipe's watchdog anew, also when repeated. Completed needs Running before; Aborted does not
+        and leaves a Warn with the message. Raises `TaskFinished`, `TaskNotStarted`, `RecipeNotAssigned`.
+        """
+        with self._ground.change() as change:
+            found = lifecycle.recipe_of(change, recipe)
+            self._access.require_harness(change.tx, caller, found.id)
+            target = lifecycle.task_of(found, task)
+            if status is not None:
+                self._move(change, found, target, status, message)
+            named = {key: value for key, value in (("name", name), ("version", version)) if value is not None}
+            if named:
+                jobs.update_task(change.tx, target.id, **named)
+            return lifecycle.task_of(lifecycle.recipe_of(change, recipe), task)
+
+    def _move(self, change: Change, recipe: Recipe, task: Task, status: TaskStatus, message: str | None) -> None:
+        if task.status.finished:
+            raise TaskFinished
+        if recipe.assigned is None:
+            raise RecipeNotAssigned
+        if status is TaskStatus.RUNNING:
+            self._start(change, recipe, task)
+            return
+        if status is TaskStatus.COMPLETED and task.started is None:
+            raise TaskNotStarted
+        if status is TaskStatus.ABORTED:
+            text = message or "Aborted by its harness"
+            lifecycle.add_result(change, recipe, task.id, path="/", result=ResultValue.WARN, score=0, message=text)
+        lifecycle.end_task(change, recipe, task, status, closes=change.now)
+        lifecycle.refresh(change, recipe.id)
+
+    def _start(self, change: Change, recipe: Recipe, task: Task) -> None:
+        if task.status is not TaskStatus.RUNNING:
+            jobs.update_task(change.tx, task.id, status=TaskStatus.RUNNING, started=change.now)
+            change.task_event(recipe, task, status=TaskStatus.RUNNING)
+            lifecycle.refresh(change, recipe.id)
+        jobs.update_recipe(change.tx, recipe.id, watchdog=change.now + self._ground.config.watchdog_seconds)

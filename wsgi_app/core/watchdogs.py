@@ -1,0 +1,65 @@
+"""Watchdogs: the time at which a recipe is aborted. Source: design.md section 6, harness-beaker.md 1.7."""
+
+import math
+
+from wsgi_app.core import lifecycle
+from wsgi_app.core.access import Access
+from wsgi_app.core.change import Ground
+from wsgi_app.errors import NoSuchRecipe, RecipeFinished, RecipeNotAssigned
+from wsgi_app.model import Caller
+from wsgi_app.states import TaskStatus
+from wsgi_app.store import jobs
+
+EXPIRED = "External Watchdog Expired"
+#: a watchdog further away than this is a slip; it also keeps times within what a database column holds
+LONGEST = 10 * 365 * 86400
+
+
+class Watchdogs:
+    """How long recipes may go on without a word from their harness."""
+
+    def __init__(self, ground: Ground, access: Access) -> None:
+        self._ground = ground
+        self._access = access
+
+    def remaining(self, caller: Caller, recipe: int) -> int | None:
+        """Return the seconds until the recipe is aborted (negative: past), None when it has no watchdog."""
+        with self._ground.read() as tx:
+            found = jobs.load_recipe(tx, recipe)
+            if found is None:
+                raise NoSuchRecipe
+            self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
+        return None if found.watchdog is None else math.floor(found.watchdog - self._ground.clock())
+
+    def set(self, caller: Caller, recipe: int, seconds: int) -> None:
+        """Let the recipe be aborted so many seconds from now (0 and less: at once). Raises `RecipeFinished`."""
+        with self._ground.change() as change:
+            found = lifecycle.recipe_of(change, recipe)
+            self._access.require_harness(change.tx, caller, found.id)
+            if found.status.finished:
+                raise RecipeFinished
+            if found.assigned is None:
+                raise RecipeNotAssigned
+            bounded = max(-LONGEST, min(seconds, LONGEST))
+            jobs.update_recipe(change.tx, found.id, watchdog=change.now + bounded)
+
+    def expire(self) -> int:
+        """Abort the recipes of every set in which all unfinished ones are past their time; return how many.
+
+        Their logs stay open for a while: what the system still sends may say why it hung.
+        """
+        with self._ground.change() as change:
+            expired = [
+                recipe
+                for group in jobs.overdue_sets(change.tx, change.now)
+                for recipe in jobs.load_set(change.tx, group)
+                if not recipe.status.finished
+            ]
+            for recipe in expired:
+                over = recipe.max_seconds is not None and recipe.started is not None
+                over = over and change.now - (recipe.started or 0) >= (recipe.max_seconds or 0)
+                message = f"The recipe took longer than its {recipe.max_seconds} seconds" if over else EXPIRED
+                lifecycle.end_tasks(
+                    change, recipe, TaskStatus.ABORTED, message, grace=self._ground.config.grace_seconds
+                )
+            return len(expired)
