@@ -1,0 +1,183 @@
+"""Jobs and recipes as JSON. Source: design.md section 5."""
+
+import json
+from typing import Any
+
+from cattrs import Converter, transform_error
+from cattrs.errors import BaseValidationError
+from cattrs.gen import make_dict_structure_fn, override
+
+from wsgi_app.clock import Clock, rfc3339
+from wsgi_app.errors import BadDocument
+from wsgi_app.model import Job, NewJob, NewTask, Recipe, Task
+
+
+def parse_job(body: bytes) -> NewJob:
+    """Read a job as submitted. Raises `BadDocument`, naming every field that is wrong."""
+    value = parse(body)
+    try:
+        job: NewJob = _converter().structure(value, NewJob)
+    except BaseValidationError as error:
+        problems = transform_error(error)
+        raise BadDocument("; ".join(problems), field=problems[0].rpartition(" @ ")[2]) from None
+    return job
+
+
+def parse(body: bytes) -> Any:
+    """Read a JSON text. Raises `BadDocument`."""
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except RecursionError:
+        raise BadDocument("this JSON is nested too deeply") from None
+    except ValueError as error:
+        raise BadDocument(f"this is not JSON: {error}") from None
+
+
+def is_text(value: str) -> bool:
+    """Return whether a string that came as JSON can be stored: half a surrogate pair cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def job_value(job: Job, clock: Clock) -> dict[str, Any]:
+    """Return the JSON value of a job with all below it."""
+    return {
+        **job_summary(job),
+        "recipe_sets": [
+            {
+                "id": group.id,
+                "stage": group.stage,
+                "status": group.status,
+                "recipes": [recipe_value(recipe, clock) for recipe in group.recipes],
+            }
+            for group in job.recipe_sets
+        ],
+    }
+
+
+def job_summary(job: Job) -> dict[str, Any]:
+    """Return the JSON value of a job without what is below it, as lists have it."""
+    return {
+        "id": job.id,
+        "name": job.name,
+        "owner": job.owner,
+        "visibility": job.visibility,
+        "priority": job.priority,
+        "status": job.status,
+        "cancelling": job.cancelling,
+        "settled": job.settled,
+        "result": job.result,
+        "verdict": job.verdict,
+        "submitted": rfc3339(job.submitted),
+        "started": rfc3339(job.started),
+        "finished": rfc3339(job.finished),
+    }
+
+
+def recipe_value(recipe: Recipe, clock: Clock) -> dict[str, Any]:
+    """Return the JSON value of a recipe; `watchdog` is the seconds that are left."""
+    return {
+        "id": recipe.id,
+        "job": recipe.job,
+        "recipe_set": recipe.recipe_set,
+        "system": recipe.system,
+        "requires": {"type": recipe.requires.type, "tags": list(recipe.requires.tags)},
+        "role": recipe.role,
+        "status": recipe.status,
+        "cancelling": recipe.cancelling,
+        "settled": recipe.settled,
+        "result": recipe.result,
+        "reason": recipe.reason,
+        "watchdog": None if recipe.watchdog is None else int(recipe.watchdog - clock()),
+        "max_seconds": recipe.max_seconds,
+        "stop_on_fail": recipe.stop_on_fail,
+        "tasks": [_task_value(task) for task in recipe.tasks],
+    }
+
+
+def _task_value(task: Task) -> dict[str, Any]:
+    what: dict[str, Any] = {}
+    if task.command is not None:
+        what["command"] = list(task.command)
+    if task.script is not None:
+        what["script"] = task.script
+    if task.fetch is not None:
+        what["fetch"] = {"url": task.fetch}
+    return {
+        "id": task.id,
+        "name": task.name,
+        "role": task.role,
+        "params": task.params,
+        **what,
+        "status": task.status,
+        "result": task.result,
+        "version": task.version,
+        "started": rfc3339(task.started),
+        "finished": rfc3339(task.finished),
+    }
+
+
+def _converter() -> Converter:
+    converter = Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(str, lambda value, _: _text(value))
+    converter.register_structure_hook(int, lambda value, _: _whole(value))
+    converter.register_structure_hook(bool, lambda value, _: _exactly(bool, value))
+    converter.register_structure_hook_func(_is_array, lambda value, kind: _array(converter, value, kind))
+    converter.register_structure_hook(
+        NewTask,
+        make_dict_structure_fn(
+            NewTask,
+            converter,
+            _cattrs_forbid_extra_keys=True,
+            fetch=override(struct_hook=lambda value, _: _fetch(value)),
+        ),
+    )
+    return converter
+
+
+def _is_array(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) is tuple
+
+
+def _array(converter: Converter, value: object, kind: Any) -> tuple[Any, ...]:
+    # checked first: cattrs would take a string for its letters
+    member: Any = list[kind.__args__[0]]
+    return tuple(converter.structure(_exactly(list, value), member))
+
+
+def _fetch(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != {"url"}:
+        raise ValueError('fetch reads {"url": "..."}')
+    return _text(value["url"])
+
+
+def _text(value: object) -> str:
+    text: str = _exactly(str, value)
+    if not is_text(text):
+        raise ValueError("half a surrogate pair is no text")
+    return text
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool):
+        raise ValueError("expected a whole number")
+    number: int = _exactly(int, value)
+    if abs(number) >= 2**31:
+        raise ValueError("the number is too large")
+    return number
+
+
+def _exactly(kind: type, value: object) -> Any:
+    if type(value) is not kind:
+        names = {str: "a string", int: "a whole number", bool: "true or false", list: "an array"}
+        raise ValueError(f"expected {names[kind]}")
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
