@@ -1,0 +1,89 @@
+"""The WSGI application: opens the store, builds the gateway, mounts the protocols (one table)."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge
+
+from wsgi_app.config import Config
+from wsgi_app.core.gateway import Gateway, open_gateway
+from wsgi_app.protocols import harness, native, ops
+from wsgi_app.protocols.urlpath import BadPath, canonical
+from wsgi_app.protocols.web import Environ, StartResponse, WSGIApplication, http_refusal, text_response
+
+#: which paths a protocol answers; the first row that matches decides
+MOUNTS: tuple[tuple[str, Callable[[Gateway, Config], WSGIApplication]], ...] = (
+    (r"/(?:livez|readyz|healthz/?)?", ops.make_app),
+    (r"/recipes/[^/]+/(?:results|log-index|key)/?", native.make_app),
+    (r"/recipes/.*", harness.make_app),
+    (r"/(?:jobs|systems|events)(?:/.*)?", native.make_app),
+)
+
+#: httpd sets this header to the client's address, whatever the client says
+CLIENT_HEADER = "HTTP_X_TACKROOM_CLIENT"
+
+
+class Application:
+    """Everything below one path prefix."""
+
+    def __init__(self, gateway: Gateway, config: Config) -> None:
+        self.gateway = gateway
+        self._config = config
+        made = {make: make(gateway, config) for _, make in MOUNTS}
+        self._mounts = [(re.compile(pattern, re.DOTALL), made[make]) for pattern, make in MOUNTS]
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        environ["REMOTE_ADDR"] = self._client(environ)
+        environ["tackroom.max_body"] = self._config.max_body
+        if int(environ.get("CONTENT_LENGTH") or 0) > self._config.max_body:
+            response = http_refusal(RequestEntityTooLarge(f"a body has at most {self._config.max_body} bytes"))
+            # what is still to come is not worth reading
+            response.headers["Connection"] = "close"
+            return response(environ, start_response)
+        try:
+            return self._find(environ)(environ, start_response)
+        except BadPath as error:
+            return text_response("this path is not accepted", error.status)(environ, start_response)
+
+    def _find(self, environ: Environ) -> WSGIApplication:
+        path = self._path(environ)
+        environ["PATH_INFO"] = path.decode("latin-1")
+        environ["SCRIPT_NAME"] = self._config.prefix.rstrip("/")
+        try:
+            text = path.decode()
+        except UnicodeDecodeError:
+            raise BadPath(403 if b"/logs/" in path else 404) from None
+        for pattern, application in self._mounts:
+            if pattern.fullmatch(text):
+                return application
+        return http_refusal(NotFound("there is nothing at this URL"))
+
+    def _path(self, environ: Environ) -> bytes:
+        """Return the path below the prefix. Raises `BadPath`."""
+        raw = environ.get("RAW_URI")
+        given: str = environ.get("PATH_INFO", "")
+        path = given.encode("latin-1") if raw is None else canonical(raw)
+        path = re.sub(b"//+", b"/", path)
+        prefix = self._config.prefix.encode()
+        if path + b"/" == prefix:
+            return b"/"
+        if not path.startswith(prefix):
+            raise BadPath(404)
+        return b"/" + path[len(prefix) :]
+
+    def _client(self, environ: Environ) -> str:
+        """Return the client's address: httpd's word for it, or in embedded mode the socket's."""
+        address: str = environ.get(CLIENT_HEADER if self._config.front == "apache" else "REMOTE_ADDR") or ""
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return address
+        mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+        return str(mapped or parsed)
+
+
+def create_app(config: Config) -> Application:
+    """Return the application with these settings; its `gateway` is core's door."""
+    return Application(open_gateway(config), config)

@@ -1,0 +1,35 @@
+"""The harness API's URLs."""
+
+from wsgi_app.clock import system_clock
+from wsgi_app.config import Config
+from wsgi_app.core.gateway import Gateway
+from wsgi_app.protocols.harness import wire
+from wsgi_app.protocols.harness.control import Control
+from wsgi_app.protocols.harness.logs import Logs
+from wsgi_app.protocols.web import Face, Route, WSGIApplication
+
+RECIPE = "/recipes/<id:recipe>/"
+TASK = RECIPE + "tasks/<id:task>/"
+RESULT = TASK + "results/<id:result>/"
+OWNERS = (RECIPE, TASK, RESULT)
+
+
+def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
+    """Return the WSGI application of the harness API."""
+    control = Control(gateway, system_clock)
+    logs = Logs(gateway)
+    return Face(
+        [
+            Route(RECIPE, ["GET"], control.get_recipe),
+            Route(RECIPE + "watchdog", ["GET"], control.get_watchdog),
+            Route(RECIPE + "watchdog", ["POST"], control.set_watchdog),
+            Route(RECIPE + "status", ["POST"], control.set_recipe_status),
+            Route(TASK, ["PATCH"], control.patch_task),
+            Route(TASK + "status", ["POST"], control.set_task_status),
+            Route(TASK + "results/", ["POST"], control.report_result),
+            *(Route(owner + "logs/", ["GET"], logs.listing) for owner in OWNERS),
+            *(Route(owner + "logs/<rest:name>", ["GET"], logs.get) for owner in OWNERS),
+            *(Route(owner + "logs/<rest:name>", ["PUT"], logs.put) for owner in OWNERS),
+        ],
+        wire.refuse,
+    )

@@ -1,0 +1,116 @@
+"""What a harness asks and says, logs apart: each handler decodes, calls one gateway method, encodes."""
+
+from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
+from werkzeug.wrappers import Response
+
+from wsgi_app.clock import Clock
+from wsgi_app.core.gateway import Gateway
+from wsgi_app.documents import jobjson, jobxml
+from wsgi_app.errors import BadDocument, Invalid
+from wsgi_app.protocols import web
+from wsgi_app.protocols.harness import wire
+from wsgi_app.protocols.web import Request
+
+XML = "application/xml"
+JSON = "application/json"
+
+
+class Control:
+    """Recipe documents, statuses, results, watchdogs."""
+
+    def __init__(self, gateway: Gateway, clock: Clock) -> None:
+        self._gateway = gateway
+        self._clock = clock
+
+    def get_recipe(self, request: Request, recipe: int) -> Response:
+        """GET /recipes/R/: XML, or JSON for those who prefer it."""
+        wanted = request.accept_mimetypes.best_match([XML, JSON]) if request.headers.get("Accept") else XML
+        if wanted is None:
+            raise NotAcceptable("a recipe is application/xml or application/json")
+        if wanted == JSON:
+            found = self._gateway.recipes.get(request.caller, recipe)
+            return web.json_response(jobjson.recipe_value(found, self._clock))
+        document = self._gateway.recipes.document(request.caller, recipe)
+        body = jobxml.recipe_document(document.job, document.recipe, document.peers, document.results, document.logs)
+        # the type exactly: with a charset behind it restraint waits for ever (harness-beaker.md 0.1)
+        return Response(body, content_type=XML)
+
+    def get_watchdog(self, request: Request, recipe: int) -> Response:
+        """GET /recipes/R/watchdog: the seconds that are left, false when there is no watchdog."""
+        left = self._gateway.watchdogs.remaining(request.caller, recipe)
+        return web.json_response({"seconds": False if left is None else left})
+
+    def set_watchdog(self, request: Request, recipe: int) -> Response:
+        """POST /recipes/R/watchdog."""
+        self._gateway.watchdogs.set(request.caller, recipe, wire.seconds(request.form.get("seconds")))
+        return web.no_content()
+
+    def set_recipe_status(self, request: Request, recipe: int) -> Response:
+        """POST /recipes/R/status: abort the recipe."""
+        if request.form.get("status", "").lower() != "aborted":
+            raise Invalid("the status of a recipe can only be set to Aborted", field="status")
+        self._gateway.recipes.abort(request.caller, recipe, request.form.get("message"))
+        return web.no_content()
+
+    def set_task_status(self, request: Request, recipe: int, task: int) -> Response:
+        """POST /recipes/R/tasks/T/status."""
+        status = wire.task_status(request.form.get("status"))
+        self._gateway.tasks.update(
+            request.caller,
+            recipe,
+            task,
+            status=status,
+            message=request.form.get("message"),
+            version=request.form.get("version"),
+        )
+        return web.no_content()
+
+    def patch_task(self, request: Request, recipe: int, task: int) -> Response:
+        """PATCH /recipes/R/tasks/T/: status, name and version, as JSON or form; the answer repeats what was set."""
+        given = _attributes(request)
+        status = wire.task_status(given["status"]) if "status" in given else None
+        changed = self._gateway.tasks.update(
+            request.caller,
+            recipe,
+            task,
+            status=status,
+            message=given.get("message"),
+            name=given.get("name"),
+            version=given.get("version"),
+        )
+        if "name" not in given and "version" not in given:
+            return web.json_response({"status": given["status"]} if "status" in given else {})
+        return web.json_response(
+            {"id": changed.id, "name": changed.name, "version": changed.version, "status": changed.status}
+        )
+
+    def report_result(self, request: Request, recipe: int, task: int) -> Response:
+        """POST /recipes/R/tasks/T/results/: 201 with a relative Location, right also below a path prefix (0.7)."""
+        result = self._gateway.results.report(
+            request.caller,
+            recipe,
+            task,
+            result=wire.result_value(request.form.get("result")),
+            path=request.form.get("path"),
+            score=wire.score(request.form.get("score")),
+            message=request.form.get("message"),
+        )
+        below = "" if request.path.endswith("/") else "results/"
+        return web.text_response(str(result.id), 201, {"Location": f"{below}{result.id}"})
+
+
+def _attributes(request: Request) -> dict[str, str]:
+    """Return what a PATCH sets; unknown keys are passed over."""
+    if request.form:
+        given: object = request.form.to_dict()
+    elif request.mimetype == JSON and request.content_length != 0:
+        given = jobjson.parse(request.get_data())
+    else:
+        raise UnsupportedMediaType("send a JSON object or a form")
+    if not isinstance(given, dict):
+        raise BadDocument("a JSON object is expected")
+    known = {name: given[name] for name in ("status", "message", "name", "version") if given.get(name) is not None}
+    for name, value in known.items():
+        if not isinstance(value, str) or not jobjson.is_text(value):
+            raise Invalid(f"{name} must be a string", field=name)
+    return known

@@ -1,0 +1,70 @@
+"""Logs over HTTP, as far as they come to the application: design.md section 2, the routing table."""
+
+import re
+
+from werkzeug.exceptions import NotAcceptable
+from werkzeug.utils import send_file
+from werkzeug.wrappers import Response
+
+from wsgi_app.core.gateway import Gateway
+from wsgi_app.core.logs import check_name
+from wsgi_app.model import LogAddress
+from wsgi_app.protocols import web
+from wsgi_app.protocols.harness import wire
+from wsgi_app.protocols.harness.upload import WsgiUpload
+from wsgi_app.protocols.web import Request
+
+#: what a browser must not show as text; the same list as in apache/parts/logs.conf
+_BINARY = re.compile(r".*\.(?:gz|xz|zst|bz2|tar|tgz|zip)|vmcore|core", re.DOTALL)
+
+#: an uploaded log never becomes a page that runs something
+SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'"}
+
+
+class Logs:
+    """Reading, writing and listing of logs at three levels."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def put(
+        self, request: Request, recipe: int, name: str, task: int | None = None, result: int | None = None
+    ) -> Response:
+        """PUT .../logs/NAME: 201 for a new log, 204 for an existing one."""
+        check_name(name)
+        made = self._gateway.logs.put(request.caller, LogAddress(recipe, task, result, name), WsgiUpload(request))
+        return web.text_response("created", 201) if made else web.no_content()
+
+    def get(
+        self, request: Request, recipe: int, name: str, task: int | None = None, result: int | None = None
+    ) -> Response:
+        """GET .../logs/NAME with ranges and validators, as httpd answers it from disk."""
+        check_name(name)
+        path = self._gateway.logs.file(request.caller, LogAddress(recipe, task, result, name))
+        binary = _BINARY.fullmatch(path.name) is not None
+        status = path.stat()
+        response = send_file(
+            path,
+            request.environ,
+            mimetype="application/octet-stream" if binary else "text/plain",
+            as_attachment=binary,
+            download_name=path.name if binary else None,
+            conditional=True,
+            # httpd's own form: size and modification time in microseconds
+            etag=f"{status.st_size:x}-{status.st_mtime_ns // 1000:x}",
+            last_modified=status.st_mtime,
+        )
+        response.headers.extend(SAFE)
+        return response
+
+    def listing(self, request: Request, recipe: int, task: int | None = None, result: int | None = None) -> Response:
+        """GET .../logs/: names of one level's logs as HTML or Atom."""
+        names = self._gateway.logs.names(request.caller, recipe, task, result)
+        base = "" if request.path.endswith("/") else "logs/"
+        kinds = ["text/html", "application/atom+xml"]
+        wanted = request.accept_mimetypes.best_match(kinds) if request.headers.get("Accept") else kinds[0]
+        if wanted is None:
+            raise NotAcceptable("a listing is text/html or application/atom+xml")
+        if wanted == kinds[0]:
+            return Response(wire.html_listing(names, base), content_type="text/html; charset=utf-8", headers=SAFE)
+        return Response(wire.atom_listing(names, base), content_type="application/atom+xml", headers=SAFE)

@@ -1,0 +1,57 @@
+"""The body of a log PUT as core wants it. Source: RFC 9110 section 14.4, harness-beaker.md 1.5."""
+
+import re
+
+from wsgi_app.errors import BadRange, TornUpload
+from wsgi_app.model import Span
+from wsgi_app.protocols.web import Environ, Request
+
+#: as httpd takes it: the unit in any case, digits only, nothing before or behind
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)", re.IGNORECASE | re.ASCII)
+
+#: a client that sends nothing for this long is gone; httpd has the same patience
+SILENT_SECONDS = 60
+
+
+class WsgiUpload:
+    """A PUT's body, read as it comes."""
+
+    def __init__(self, request: Request) -> None:
+        self._range = request.headers.get("Content-Range")
+        self._stream = request.environ["wsgi.input"]
+        self.length = _length(request.environ)
+        # embedded mode alone: behind httpd the socket is httpd's, which times its client itself
+        socket = request.environ.get("gunicorn.socket")
+        if socket is not None:
+            socket.settimeout(SILENT_SECONDS)
+
+    def span(self) -> Span | None:
+        """Return the range that the body is, None when it is the whole log. Raises `BadRange`."""
+        return None if self._range is None else parse_content_range(self._range)
+
+    def read(self, size: int) -> bytes:
+        """Return at most so many further bytes. Raises `TornUpload` when the client is gone."""
+        try:
+            data: bytes = self._stream.read(size)
+        except OSError:
+            raise TornUpload from None
+        return data
+
+
+def parse_content_range(text: str) -> Span:
+    """Read a Content-Range of a PUT. Raises `BadRange`."""
+    found = _CONTENT_RANGE.fullmatch(text)
+    if found is None:
+        raise BadRange
+    first, last = int(found[1]), int(found[2])
+    total = None if found[3] == "*" else int(found[3])
+    if last < first or (total is not None and total <= last):
+        raise BadRange
+    return Span(first, last, total)
+
+
+def _length(environ: Environ) -> int | None:
+    text = environ.get("CONTENT_LENGTH", "")
+    if environ.get("HTTP_TRANSFER_ENCODING") or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text)

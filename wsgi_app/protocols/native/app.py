@@ -1,0 +1,37 @@
+"""The native API's URLs."""
+
+from wsgi_app.clock import system_clock
+from wsgi_app.config import Config
+from wsgi_app.core.gateway import Gateway
+from wsgi_app.protocols.native import wire
+from wsgi_app.protocols.native.jobs import Jobs
+from wsgi_app.protocols.native.systems import Systems
+from wsgi_app.protocols.web import Face, Route, WSGIApplication
+
+
+def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
+    """Return the WSGI application of the native API."""
+    jobs = Jobs(gateway, config, system_clock)
+    systems = Systems(gateway, config, system_clock)
+    return Face(
+        [
+            Route("/jobs/", ["POST"], jobs.submit),
+            Route("/jobs/", ["GET"], jobs.page),
+            Route("/jobs/<id:job>", ["GET"], jobs.get),
+            Route("/jobs/<id:job>/wait", ["GET"], jobs.wait),
+            Route("/jobs/<id:job>/cancel", ["POST"], jobs.cancel),
+            Route("/jobs/<id:job>/results", ["GET"], jobs.results),
+            Route("/recipes/<id:recipe>/results", ["GET"], jobs.recipe_results),
+            Route("/recipes/<id:recipe>/log-index", ["GET"], jobs.log_index),
+            Route("/recipes/<id:recipe>/key", ["POST"], jobs.issue_key),
+            Route("/systems/", ["POST"], systems.add),
+            Route("/systems/", ["GET"], systems.page),
+            Route("/systems/<name>", ["GET"], systems.get),
+            Route("/systems/<name>", ["PATCH"], systems.change),
+            Route("/systems/<name>", ["DELETE"], systems.remove),
+            Route("/systems/<name>/key", ["POST"], systems.issue_key),
+            Route("/systems/<name>/claim", ["POST"], systems.claim),
+            Route("/events", ["GET"], systems.events),
+        ],
+        wire.refuse,
+    )

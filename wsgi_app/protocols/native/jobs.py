@@ -1,0 +1,118 @@
+"""Jobs and what is read of recipes: each handler decodes, calls one gateway method, encodes."""
+
+from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.wrappers import Response
+
+from wsgi_app.clock import Clock
+from wsgi_app.config import Config
+from wsgi_app.core.gateway import Gateway
+from wsgi_app.documents import jobjson, jobxml
+from wsgi_app.model import Result
+from wsgi_app.protocols import web
+from wsgi_app.protocols.native import wire
+from wsgi_app.protocols.web import Request
+
+#: entries of a page unless the caller says otherwise, and at most
+PAGE = 100
+LARGEST_PAGE = 1000
+
+#: seconds that a waiting call lasts unless the caller says otherwise, and at most
+WAIT = 30
+LONGEST_WAIT = 300
+
+_PARSERS = {
+    "application/json": jobjson.parse_job,
+    "application/xml": jobxml.parse_job,
+    "text/xml": jobxml.parse_job,
+}
+
+
+class Jobs:
+    """Jobs, results, logs, keys."""
+
+    def __init__(self, gateway: Gateway, config: Config, clock: Clock) -> None:
+        self._gateway = gateway
+        self._config = config
+        self._clock = clock
+
+    def submit(self, request: Request) -> Response:
+        """POST /jobs/."""
+        parse = _PARSERS.get(request.mimetype)
+        if parse is None:
+            raise UnsupportedMediaType(f"a job is one of {', '.join(_PARSERS)}")
+        job = self._gateway.jobs.submit(
+            request.caller, parse(request.get_data()), idempotency_key=request.headers.get("Idempotency-Key")
+        )
+        location = f"{self._config.prefix}jobs/{job.id}"
+        return web.json_response(jobjson.job_value(job, self._clock), 201, {"Location": location})
+
+    def page(self, request: Request) -> Response:
+        """GET /jobs/."""
+        limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
+        found = self._gateway.jobs.page(
+            request.caller,
+            states=request.args.getlist("state"),
+            owner=request.args.get("owner"),
+            after=request.number("after", 0, least=0, most=2**31),
+            limit=limit,
+        )
+        after = found[-1].id if len(found) == limit else None
+        return web.json_response(
+            {"jobs": [jobjson.job_summary(job) for job in found], "next": web.next_page(request, after)}
+        )
+
+    def get(self, request: Request, job: int) -> Response:
+        """GET /jobs/J."""
+        return web.json_response(jobjson.job_value(self._gateway.jobs.get(request.caller, job), self._clock))
+
+    def wait(self, request: Request, job: int) -> Response:
+        """GET /jobs/J/wait."""
+        seconds = request.number("timeout", WAIT, least=0, most=LONGEST_WAIT)
+        found = self._gateway.jobs.wait(request.caller, job, seconds=seconds)
+        return web.json_response(jobjson.job_value(found, self._clock))
+
+    def cancel(self, request: Request, job: int) -> Response:
+        """POST /jobs/J/cancel."""
+        self._gateway.jobs.cancel(request.caller, job)
+        return web.no_content()
+
+    def results(self, request: Request, job: int) -> Response:
+        """GET /jobs/J/results."""
+        limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
+        after = request.number("after", 0, least=0, most=2**31)
+        found = self._gateway.results.of_job(request.caller, job, after=after, limit=limit)
+        return self._results(request, found, limit)
+
+    def recipe_results(self, request: Request, recipe: int) -> Response:
+        """GET /recipes/R/results."""
+        limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
+        after = request.number("after", 0, least=0, most=2**31)
+        found = self._gateway.results.of_recipe(request.caller, recipe, after=after, limit=limit)
+        return self._results(request, found, limit)
+
+    def log_index(self, request: Request, recipe: int) -> Response:
+        """GET /recipes/R/log-index."""
+        limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
+        found = self._gateway.logs.page(request.caller, recipe, after=request.args.get("after", ""), limit=limit)
+        after = found[-1].path if len(found) == limit else None
+        return web.json_response(
+            {"logs": [wire.log_value(log) for log in found], "next": web.next_page(request, after)}
+        )
+
+    def issue_key(self, request: Request, recipe: int) -> Response:
+        """POST /recipes/R/key."""
+        key = self._gateway.recipes.issue_key(
+            request.caller,
+            recipe,
+            rotate=request.args.get("rotate", "0") == "1",
+            system=request.args.get("system"),
+        )
+        scheme, _, rest = (self._config.base_url or "http://localhost/").partition("://")
+        url = f"{scheme}://{key.recipe}:{key.secret}@{rest.rstrip('/')}/"
+        return web.json_response({"recipe": key.recipe, "key": key.secret, "url": url}, 201)
+
+    def _results(self, request: Request, found: list[Result], limit: int) -> Response:
+        after = found[-1].id if len(found) == limit else None
+        return web.json_response(
+            {"results": [wire.result_value(result) for result in found], "next": web.next_page(request, after)}
+        )

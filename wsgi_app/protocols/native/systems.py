@@ -1,0 +1,121 @@
+"""Systems and events: each handler decodes, calls one gateway method, encodes."""
+
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from wsgi_app.clock import Clock
+from wsgi_app.config import Config
+from wsgi_app.core.gateway import Gateway
+from wsgi_app.documents import jobjson
+from wsgi_app.errors import Invalid
+from wsgi_app.model import System
+from wsgi_app.protocols import web
+from wsgi_app.protocols.native import wire
+from wsgi_app.protocols.native.jobs import LARGEST_PAGE, LONGEST_WAIT, PAGE
+from wsgi_app.protocols.web import Request
+from wsgi_app.states import SystemHealth
+
+_TEXTS = ("name", "type", "address", "reason")
+
+
+class Systems:
+    """The lab's machines, and what happened."""
+
+    def __init__(self, gateway: Gateway, config: Config, clock: Clock) -> None:
+        self._gateway = gateway
+        self._config = config
+        self._clock = clock
+
+    def add(self, request: Request) -> Response:
+        """POST /systems/."""
+        values = _read(request)
+        if "name" not in values:
+            raise Invalid("name is missing", field="name")
+        defaults: dict[str, Any] = {
+            "type": None,
+            "tags": (),
+            "address": None,
+            "health": SystemHealth.UNKNOWN,
+            "reason": None,
+            "recipe": None,
+            "last_seen": None,
+            "claimed_until": None,
+        }
+        system = self._gateway.systems.add(request.caller, System(**{**defaults, **values}))
+        return self._answer(system, 201, {"Location": f"{self._config.prefix}systems/{system.name}"})
+
+    def page(self, request: Request) -> Response:
+        """GET /systems/."""
+        limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
+        found = self._gateway.systems.page(after=request.args.get("after", ""), limit=limit)
+        after = found[-1].name if len(found) == limit else None
+        values = [wire.system_value(system, self._gateway.systems.state(system)) for system in found]
+        return web.json_response({"systems": values, "next": web.next_page(request, after)})
+
+    def get(self, request: Request, name: str) -> Response:
+        """GET /systems/NAME."""
+        return self._answer(self._gateway.systems.get(name))
+
+    def change(self, request: Request, name: str) -> Response:
+        """PATCH /systems/NAME."""
+        values = _read(request)
+        if "name" in values:
+            raise Invalid("a system keeps its name", field="name")
+        return self._answer(self._gateway.systems.change(request.caller, name, **values))
+
+    def remove(self, request: Request, name: str) -> Response:
+        """DELETE /systems/NAME."""
+        self._gateway.systems.remove(request.caller, name)
+        return web.no_content()
+
+    def issue_key(self, request: Request, name: str) -> Response:
+        """POST /systems/NAME/key."""
+        return web.json_response({"system": name, "key": self._gateway.systems.issue_key(request.caller, name)}, 201)
+
+    def claim(self, request: Request, name: str) -> Response:
+        """POST /systems/NAME/claim."""
+        wait = request.number("wait", 0, least=0, most=LONGEST_WAIT)
+        claimed = self._gateway.systems.claim(request.caller, name, wait=wait)
+        if claimed is None:
+            return web.no_content()
+        value = {**jobjson.recipe_value(claimed.recipe, self._clock), "key": claimed.key.secret}
+        return web.json_response(value, headers={"Location": f"{self._config.prefix}recipes/{claimed.recipe.id}/"})
+
+    def events(self, request: Request) -> Response:
+        """GET /events."""
+        limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
+        after = request.number("after", 0, least=0, most=2**62)
+        topics = request.args.getlist("topic")
+        found = self._gateway.events.page(request.caller, after=after, limit=limit, topics=topics)
+        last = found[-1].id if len(found) == limit else None
+        return web.json_response(
+            {"events": [wire.event_value(event) for event in found], "next": web.next_page(request, last)}
+        )
+
+    def _answer(self, system: System, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        return web.json_response(wire.system_value(system, self._gateway.systems.state(system)), status, headers)
+
+
+def _read(request: Request) -> dict[str, Any]:
+    """Return what the body sets of a system. Raises `BadDocument`, `Invalid` naming the field."""
+    given = jobjson.parse(request.get_data())
+    if not isinstance(given, dict):
+        raise Invalid("a JSON object is expected")
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if name in _TEXTS:
+            if value is not None and not (isinstance(value, str) and jobjson.is_text(value)):
+                raise Invalid(f"{name} must be a string", field=name)
+            values[name] = value
+        elif name == "tags":
+            if not (isinstance(value, list) and all(isinstance(tag, str) and jobjson.is_text(tag) for tag in value)):
+                raise Invalid("tags must be an array of strings", field=name)
+            values[name] = tuple(value)
+        elif name == "health":
+            if value not in list(SystemHealth):
+                raise Invalid(f"health is one of {', '.join(SystemHealth)}", field=name)
+            values[name] = SystemHealth(value)
+        else:
+            raise Invalid(f"a system has no {name}", field=name)
+    return values

@@ -1,0 +1,97 @@
+"""The native API's values and refusals. Source: design.md section 5."""
+
+from typing import Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from wsgi_app import errors
+from wsgi_app.clock import rfc3339
+from wsgi_app.errors import TackroomError
+from wsgi_app.model import Event, Log, Result, System
+from wsgi_app.protocols import web
+from wsgi_app.states import SystemState
+
+STATUS: dict[type[TackroomError], int] = {
+    errors.Invalid: 400,
+    errors.Unauthenticated: 401,
+    errors.Denied: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.LengthMissing: 411,
+    errors.TooLarge: 413,
+    errors.BeyondLimit: 416,
+    errors.Unavailable: 503,
+    errors.DiskFull: 507,
+}
+
+
+def refuse(error: Exception) -> Response:
+    """Say no: `{"error": {"code", "message", "field"}}`."""
+    if isinstance(error, TackroomError):
+        value = {"code": error.code, "message": error.message, "field": error.field}
+        headers = {"WWW-Authenticate": web.CHALLENGE} if isinstance(error, errors.Unauthenticated) else {}
+        return web.json_response({"error": value}, web.status_of(error, STATUS), headers)
+    if not isinstance(error, HTTPException):
+        raise error
+    code = error.name.lower().replace(" ", "-")
+    response = web.json_response(
+        {"error": {"code": f"http.{code}", "message": error.description or error.name, "field": None}},
+        error.code or 500,
+    )
+    response.headers.extend(
+        [(name, value) for name, value in error.get_headers() if name.lower() not in ("content-type", "content-length")]
+    )
+    return response
+
+
+def result_value(result: Result) -> dict[str, Any]:
+    """Return the JSON value of a result."""
+    return {
+        "id": result.id,
+        "recipe": result.recipe,
+        "task": result.task,
+        "path": result.path or "/",
+        "result": result.result,
+        "score": result.score,
+        "message": result.message,
+        "source": result.source,
+        "log": result.log,
+        "line": result.line,
+        "time": rfc3339(result.time),
+    }
+
+
+def log_value(log: Log) -> dict[str, Any]:
+    """Return the JSON value of a log."""
+    return {
+        "path": log.path,
+        "task": log.task,
+        "result": log.result,
+        "size": log.size,
+        "state": log.state,
+        "sha256": log.sha256,
+        "lines": log.lines,
+        "format": log.format,
+        "marks": [{"kind": mark.kind, "line": mark.line, "title": mark.title} for mark in log.marks],
+    }
+
+
+def system_value(system: System, state: SystemState) -> dict[str, Any]:
+    """Return the JSON value of a system."""
+    return {
+        "name": system.name,
+        "type": system.type,
+        "tags": list(system.tags),
+        "address": system.address,
+        "state": state,
+        "health": system.health,
+        "reason": system.reason,
+        "recipe": system.recipe,
+        "last_seen": rfc3339(system.last_seen),
+    }
+
+
+def event_value(event: Event) -> dict[str, Any]:
+    """Return the JSON value of an event."""
+    return {"id": event.id, "time": rfc3339(event.time), "topic": event.topic, "data": event.data}
