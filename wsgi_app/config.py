@@ -146,7 +146,7 @@ def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True)
     converter.register_structure_hook(Path, lambda value, _: Path(value))
     converter.register_structure_hook(bool, lambda value, _: _boolean(value))
-    converter.register_structure_hook(tuple[str, ...], lambda value, _: _words(value))
+    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], lambda value, _: _words(value))
     return converter
 
 

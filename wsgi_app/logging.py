@@ -13,3 +13,5 @@ def set_up(process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    # it tells every step of opening an up-to-date database
+    logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -48,12 +48,15 @@ class Logs:
             request.environ,
             mimetype="application/octet-stream" if binary else "text/plain",
             as_attachment=binary,
-            download_name=path.name if binary else None,
             conditional=True,
             # httpd's own form: size and modification time in microseconds
             etag=f"{status.st_size:x}-{status.st_mtime_ns // 1000:x}",
             last_modified=status.st_mtime,
         )
+        # httpd sends neither
+        response.headers.pop("Cache-Control", None)
+        if not binary:
+            response.headers.pop("Content-Disposition", None)
         response.headers.extend(SAFE)
         return response
 

@@ -1,0 +1,48 @@
+# make run      a Tackroom with a first job on this machine (README)
+# make test     the test suite (README)
+# make install  the virtual environment alone
+# make check    format, lint, types, layers, httpd's configuration, documentation
+# make harness  our harness as one file, build/tackroom-harness.pyz
+# make docs     the documentation as pages, build/docs/html
+# make clean    forget what was built and installed, but not the data
+
+VENV := .venv/bin
+LISTEN ?= 127.0.0.1:8080
+DATA ?=
+ARGS ?=
+
+.PHONY: run test install check docs harness clean
+
+run:
+	@.ci/install --httpd
+	@$(VENV)/tackroom demo $(if $(ONCE),--once) --listen $(LISTEN) $(if $(DATA),--data $(DATA)) docs/examples/first-job.xml
+
+test:
+	@.ci/install --httpd test
+	$(VENV)/pytest $(ARGS)
+
+install:
+	@.ci/install
+
+check:
+	@.ci/install --httpd test,check,docs
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+	$(VENV)/tackroom httpd-check
+	$(VENV)/sphinx-build -W --keep-going -q -b html docs build/docs/html
+
+docs:
+	@.ci/install docs
+	$(VENV)/sphinx-build -W -q -b html docs build/docs/html
+	@echo "build/docs/html/index.html"
+
+harness:
+	@.ci/install
+	@mkdir -p build
+	$(VENV)/python -m wsgi_app.harnesses.local.build build/tackroom-harness.pyz
+	@echo "build/tackroom-harness.pyz"
+
+clean:
+	rm -rf .venv build dist *.egg-info

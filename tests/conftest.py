@@ -1,0 +1,62 @@
+"""What many tests stand on: an application in this process, and whole Tackrooms in processes of their own."""
+
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from lab import Lab, reachable_directory
+from webtest import TestApp
+
+from wsgi_app.app import Application, create_app
+from wsgi_app.config import Config
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """Settings of an application in this process; tests change them by `attrs.evolve`."""
+    return Config(data=tmp_path / "data")
+
+
+@pytest.fixture
+def application(config: Config) -> Iterator[Application]:
+    """The application over a fresh data directory, with its admin token."""
+    made = create_app(config)
+    made.gateway.access.issue_admin_token()
+    yield made
+    made.gateway.close()
+
+
+@pytest.fixture
+def web(application: Application) -> TestApp:
+    """WebTest with its WSGI lint, calling from 127.0.0.1 without credentials."""
+    return TestApp(application, extra_environ={"REMOTE_ADDR": "127.0.0.1"})
+
+
+@pytest.fixture
+def admin(config: Config, application: Application) -> dict[str, str]:
+    """Headers of user admin."""
+    return {"Authorization": f"Bearer {config.admin_token.read_text().strip()}"}
+
+
+@pytest.fixture
+def make_lab() -> Iterator[Callable[..., Lab]]:
+    """Make whole Tackrooms; call with the front (`apache` or `none`) and settings as environment variables."""
+    labs: list[Lab] = []
+
+    def make(front: str = "apache", **environ: str) -> Lab:
+        lab = Lab(reachable_directory() / "data", front, environ)
+        labs.append(lab)
+        lab.start()
+        return lab
+
+    yield make
+    for lab in labs:
+        if lab.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(lab.process.pid, signal.SIGTERM)
+            lab.process.wait(15)
+        shutil.rmtree(lab.data.parent)

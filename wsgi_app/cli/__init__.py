@@ -1,0 +1,5 @@
+"""The `tackroom` command."""
+
+from wsgi_app.cli.main import main
+
+__all__ = ["main"]

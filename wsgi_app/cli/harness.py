@@ -1,0 +1,34 @@
+"""`tackroom harness`: our own harness on this system."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from wsgi_app.cli.client import Client
+from wsgi_app.harnesses.local import harness as local
+from wsgi_app.harnesses.local.__main__ import default_state
+
+
+@click.command()
+@click.option("--system", required=True, metavar="NAME", help="Claim recipes for this system.")
+@click.option("--once", is_flag=True, help="Leave after one recipe.")
+@click.option("--progress", is_flag=True, help="Show the progress of large uploads.")
+@click.option("--state", type=click.Path(path_type=Path), help="Where to keep what must survive a restart.")
+def harness(system: str, once: bool, progress: bool, state: Path | None) -> None:
+    """Claim recipes for a system and run them here.
+
+    TACKROOM_URL says where Tackroom is, TACKROOM_TOKEN is the system's key; on Tackroom's own machine neither is
+    needed. SIGTERM ends the harness and leaves a running task to the next one; Ctrl-C aborts the recipe.
+    """
+    client = Client.from_environment()
+    options = local.Options(
+        url=client.url,
+        state=state or default_state(system.replace("/", "_")),
+        system=system,
+        key=client.token or "",
+        once=once,
+        progress=progress or os.isatty(1),
+    )
+    sys.exit(local.run(options))

@@ -1,0 +1,133 @@
+"""`tackroom serve`, and the processes that it starts."""
+
+import os
+import pwd
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from wsgi_app import logging
+from wsgi_app.config import ENV_PREFIX, Config, load
+from wsgi_app.core.gateway import open_gateway
+from wsgi_app.indexer import service as indexer_service
+from wsgi_app.services import httpd
+from wsgi_app.services import timer as timer_service
+from wsgi_app.services.children import Account
+from wsgi_app.services.server import Server
+
+#: who runs everything when root starts it and does not say
+SERVICE_USER = "www-data"
+#: where root keeps the data when the service user cannot reach ./var
+SYSTEM_DATA = Path("/var/lib/tackroom")
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), help="Data directory.  [default: ./var]")
+@click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Where to listen.")
+@click.option(
+    "--httpd",
+    "front",
+    type=click.Choice(["auto", "apache", "none"]),
+    default="auto",
+    show_default=True,
+    help="apache: logs go through httpd; none: gunicorn alone; auto: apache if it is installed.",
+)
+@click.option(
+    "--user", metavar="NAME", help=f"Whom the processes run as.  [default: {SERVICE_USER} for root, else you]"
+)
+def serve(data: Path | None, listen: str, front: str, user: str | None) -> None:
+    """Run a whole Tackroom on this machine, in the foreground, until SIGTERM or Ctrl-C."""
+    host, port = _address(listen)
+    account = account_of(user)
+    config = _config(data_directory(data, account), _front(front), f"http://{host}:{port}/")
+    Server(config, host, port, account, click.echo).run()
+
+
+@click.command(hidden=True)
+def initialise() -> None:
+    """Make or upgrade what the data directory holds, the admin token included."""
+    gateway = open_gateway(load().config)
+    gateway.access.issue_admin_token()
+    gateway.close()
+
+
+@click.command(hidden=True)
+def indexer() -> None:
+    """Turn finished logs into results."""
+    logging.set_up("indexer")
+    config = load().config
+    indexer_service.run(open_gateway(config), config, _stop_on_signal())
+
+
+@click.command(hidden=True)
+def timer() -> None:
+    """Expire watchdogs and close logs."""
+    logging.set_up("timer")
+    timer_service.run(open_gateway(load().config), _stop_on_signal())
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, separator, port = listen.rpartition(":")
+    if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise click.UsageError(f"--listen reads HOST:PORT, not {listen!r}")
+    return host, int(port)
+
+
+def account_of(user: str | None) -> Account | None:
+    """Return whom the processes run as, None for oneself."""
+    if os.geteuid() != 0:
+        if user is not None and user != pwd.getpwuid(os.geteuid()).pw_name:
+            raise click.UsageError("only root may run it as another user")
+        return None
+    try:
+        entry = pwd.getpwnam(user or SERVICE_USER)
+    except KeyError:
+        raise click.UsageError(f"there is no user {user or SERVICE_USER!r} on this machine") from None
+    return None if entry.pw_uid == 0 else Account(entry.pw_uid, entry.pw_gid)
+
+
+def data_directory(given: Path | None, account: Account | None) -> Path:
+    default = Path(given or os.environ.get(ENV_PREFIX + "DATA") or "var").absolute()
+    if given is not None or account is None or _reaches(account, default.parent):
+        return default
+    click.echo(f"{default} is out of reach of the service user: the data is in {SYSTEM_DATA}")
+    return SYSTEM_DATA
+
+
+def _reaches(account: Account, path: Path) -> bool:
+    check = ["test", "-x", str(path)]
+    return subprocess.run(check, user=account.uid, group=account.gid, extra_groups=[], check=False).returncode == 0
+
+
+def _front(wish: str) -> str:
+    if wish == "none":
+        return "none"
+    if httpd.find() is not None:
+        return "apache"
+    if wish == "apache":
+        raise click.ClickException("httpd with mod_dav_fs is not installed: apt-get install apache2-bin")
+    click.echo("httpd is not installed: running embedded, gunicorn answers the same URLs")
+    return "none"
+
+
+def _config(data: Path, front: str, base_url: str) -> Config:
+    # the children read their settings from the environment too
+    os.environ[ENV_PREFIX + "DATA"] = str(data)
+    os.environ[ENV_PREFIX + "FRONT"] = front
+    os.environ.setdefault(ENV_PREFIX + "BASE_URL", base_url)
+    return load().config
+
+
+def _stop_on_signal() -> threading.Event:
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+    return stop

@@ -1,0 +1,117 @@
+"""Our private httpd: where it is, how it is started, and whether its configuration holds. The files are in apache/."""
+
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from wsgi_app.config import Config
+
+_BINARIES = ("apache2", "httpd")
+_PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/apache2/bin")
+_MODULES = (
+    "/usr/lib/apache2/modules",
+    "/usr/lib64/httpd/modules",
+    "/usr/lib/httpd/modules",
+    "/usr/lib64/apache2",
+    "/usr/local/apache2/modules",
+)
+#: what a path may consist of that becomes part of rewrite rules
+_PLAIN = re.compile(r"/[A-Za-z0-9/._+@=-]*")
+#: bytes of sockaddr_un.sun_path, less the NUL at the end
+_SOCKET_LENGTH = 107
+_THREADS = 128
+#: threads for uploads and readers, beside those that wait for the application
+_SPARE = 1024
+
+
+def find() -> Path | None:
+    """Return httpd's binary, or None when httpd or one of the modules that we need is not installed."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), *_PLACES])
+    for name in _BINARIES:
+        found = shutil.which(name, path=path)
+        if found is not None and modules() is not None:
+            return Path(found)
+    return None
+
+
+def modules() -> Path | None:
+    """Return the directory of httpd's modules, or None when there is none that has mod_dav_fs."""
+    return next((Path(place) for place in _MODULES if (Path(place) / "mod_dav_fs.so").is_file()), None)
+
+
+def files() -> Path:
+    """Return the directory of our configuration: apache/ of the checkout, else what was installed with the package."""
+    checkout = Path(__file__).resolve().parents[2] / "apache"
+    return checkout if (checkout / "tackroom.conf").is_file() else Path(sys.prefix) / "share" / "tackroom" / "apache"
+
+
+def socket(config: Config) -> Path:
+    """Return the unix socket on which httpd expects gunicorn."""
+    return config.run.absolute() / "web.sock"
+
+
+def pid_file(config: Config) -> Path:
+    """Return the file in which a running httpd keeps its process id."""
+    return config.run.absolute() / "httpd.pid"
+
+
+def command(
+    config: Config, listen: str = "127.0.0.1:8000", *, foreground: bool = True, user: str | None = None
+) -> list[str]:
+    """Return the argument vector that starts httpd on `listen` (HOST:PORT or PORT).
+
+    `user` is for root only: whom the workers run as; the data directory must be theirs. umask 027 is the caller's to
+    set. Raises `FileNotFoundError` when httpd is not installed.
+    """
+    binary = find()
+    if binary is None:
+        raise FileNotFoundError("httpd with mod_dav_fs is not installed")
+    vector = [str(binary)]
+    for name, value in defines(config, listen, user).items():
+        vector += ["-C", f'Define {name} "{value}"']
+    vector += ["-f", str(files() / "tackroom.conf")]
+    return [*vector, "-DFOREGROUND"] if foreground else vector
+
+
+def defines(config: Config, listen: str, user: str | None = None) -> dict[str, str]:
+    """Return the Defines that tackroom.conf takes, from the settings."""
+    most = max(config.put_max_seconds, 2)
+    # every thread of the application may be held by a waiting call, and the data plane must not notice
+    processes = max(16, math.ceil((config.workers * config.threads + _SPARE) / _THREADS))
+    values = {
+        "TR_DATA": str(config.data.absolute()),
+        "TR_RUN": str(config.run.absolute()),
+        "TR_LISTEN": listen,
+        "TR_SOCKET": str(socket(config)),
+        "TR_CONF": str(files()),
+        "TR_MODULES": str(modules()),
+        "TR_PREFIX": config.prefix,
+        "TR_MAX_BODY": str(config.max_body),
+        "TR_MAX_END": str(config.max_log - 1),
+        "TR_PUT_MAX_SECONDS": str(most),
+        "TR_PUT_FIRST_SECONDS": str(min(20, most - 1)),
+        "TR_PROCESSES": str(processes),
+        "TR_THREADS": str(_THREADS),
+        "TR_CALLS": str(processes * _THREADS),
+        "TR_SLOTS": str(2 * processes),
+    }
+    return values if user is None else {**values, "TR_USER": user}
+
+
+def check(config: Config, listen: str = "127.0.0.1:8000", *, user: str | None = None) -> str | None:
+    """Return what is wrong with httpd's configuration, or None. The run directory must exist."""
+    for name, value in defines(config, listen, user).items():
+        if name in ("TR_DATA", "TR_RUN", "TR_SOCKET", "TR_CONF", "TR_PREFIX") and not _PLAIN.fullmatch(value):
+            return f"{name}: {value!r} has a character that httpd's rules cannot take; use letters, digits and /._+@=-"
+    if len(os.fsencode(socket(config))) > _SOCKET_LENGTH:
+        return f"{socket(config)}: longer than the {_SOCKET_LENGTH} bytes that a unix socket's path may have"
+    try:
+        vector = command(config, listen, foreground=False, user=user)
+    except FileNotFoundError as error:
+        return str(error)
+    done = subprocess.run([*vector, "-t"], capture_output=True, text=True, check=False, timeout=30)
+    return None if done.returncode == 0 else (done.stderr or done.stdout).strip()

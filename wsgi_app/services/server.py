@@ -1,0 +1,191 @@
+"""`tackroom serve`: all processes of a Tackroom on one machine, in the foreground. Source: design.md section 7."""
+
+import fcntl
+import http.client
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from wsgi_app.config import ENV_PREFIX, Config
+from wsgi_app.errors import Conflict, Invalid, Unavailable
+from wsgi_app.services import httpd, web
+from wsgi_app.services.children import Account, Children, Program
+
+#: seconds from SIGTERM until what is left is killed; the whole end is to take less than ten
+STOP_SECONDS = 7.0
+#: seconds until it must answer
+START_SECONDS = 60.0
+LOOK_SECONDS = 0.2
+
+
+class Server:
+    """One Tackroom on `host`:`port` with these settings; its processes run as `account` (None: as oneself)."""
+
+    def __init__(
+        self, config: Config, host: str, port: int, account: Account | None, say: Callable[[str], None]
+    ) -> None:
+        self._config = config
+        self._host = host
+        self._port = port
+        self._account = account
+        self._say = say
+        self._stop = threading.Event()
+        self._reload = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{self._host}:{self._port}"
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP lets httpd read its configuration again, uploads going on.
+
+        Raises `Conflict` when another serve has the data, `Invalid` when data or port cannot be used, `Unavailable`
+        when it does not come up.
+        """
+        self._make_directory()
+        with self._locked(), self._signals():
+            self._require_port()
+            self._initialise()
+            if self._config.front == "apache":
+                self._require_configuration()
+            children = Children(self._programs(), self._environ(), self._config.data, self._account, self._say)
+            # where the command on this machine finds us
+            place = self._config.run / "url"
+            try:
+                self._come_up(children)
+                if not self._stop.is_set():
+                    place.write_text(self.url + self._config.prefix + "\n")
+                    self._say(f"Tackroom listening on {self.url}")
+                while not self._stop.wait(LOOK_SECONDS):
+                    children.look()
+                    self._reload_if_asked()
+            finally:
+                place.unlink(missing_ok=True)
+                children.stop(STOP_SECONDS)
+
+    def _programs(self) -> list[Program]:
+        # as a module of this interpreter: whatever the command is called here, the children are of the same code
+        own = [sys.executable, "-P", "-m", "wsgi_app.cli"]
+        front = self._config.front == "apache"
+        socket_path = httpd.socket(self._config)
+        bind = f"unix:{socket_path}" if front else f"{self._host}:{self._port}"
+        programs = [
+            Program("web", web.command(self._config, bind)),
+            Program("indexer", [*own, "indexer"]),
+            Program("timer", [*own, "timer"]),
+        ]
+        if front:
+            vector = httpd.command(self._config, f"{self._host}:{self._port}")
+            # WINCH: running requests are answered first
+            programs.append(Program("httpd", vector, stop_signal=signal.SIGWINCH))
+        return programs
+
+    def _environ(self) -> dict[str, str]:
+        return {**os.environ, ENV_PREFIX + "DATA": str(self._config.data)}
+
+    def _make_directory(self) -> None:
+        try:
+            if not self._config.data.exists():
+                self._config.data.mkdir(parents=True, mode=0o750)
+                if self._account is not None:
+                    os.chown(self._config.data, self._account.uid, self._account.gid)
+        except OSError as error:
+            raise Invalid(f"{self._config.data}: {error.strerror}: choose another --data", field="data") from None
+
+    def _initialise(self) -> None:
+        """Make or upgrade what the data directory holds, as the service user: whatever is made is its own."""
+        account = self._account
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "wsgi_app.cli", "initialise"],
+            cwd=self._config.data,
+            env=self._environ(),
+            user=None if account is None else account.uid,
+            group=None if account is None else account.gid,
+            extra_groups=None if account is None else [],
+            umask=0o027,
+            check=False,
+        )
+        if done.returncode != 0:
+            who = "this user" if account is None else f"user {pwd.getpwuid(account.uid).pw_name}"
+            raise Invalid(
+                f"{who} cannot use the data in {self._config.data} or the program in {sys.prefix} (see above): "
+                "give it access, or choose another --data or --user",
+                field="data",
+            )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        path = self._config.data / "serve.lock"
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            raise Invalid(f"{path}: {error.strerror}: choose another --data", field="data") from None
+        with os.fdopen(descriptor):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Conflict(f"another 'tackroom serve' uses {self._config.data}") from None
+            yield
+
+    def _require_port(self) -> None:
+        with socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self._host.strip("[]"), self._port))
+            except OSError as error:
+                raise Invalid(f"cannot listen on {self._host}:{self._port}: {error.strerror}", field="listen") from None
+
+    def _require_configuration(self) -> None:
+        problem = httpd.check(self._config)
+        if problem is not None:
+            raise Invalid(f"httpd does not accept its configuration: {problem}")
+
+    def _come_up(self, children: Children) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self._ready():
+            children.look()
+            if self._stop.wait(0.05):
+                return
+            if time.monotonic() > deadline:
+                raise Unavailable(f"it did not come up within {START_SECONDS:.0f} s: see above")
+
+    def _ready(self) -> bool:
+        connection = http.client.HTTPConnection(self._host.strip("[]"), self._port, timeout=5)
+        try:
+            connection.request("GET", self._config.prefix + "readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        def handle(number: int, _frame: FrameType | None) -> None:
+            (self._reload if number == signal.SIGHUP else self._stop).set()
+
+        handled = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        before = {number: signal.signal(number, handle) for number in handled}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _reload_if_asked(self) -> None:
+        if self._reload.is_set() and self._config.front == "apache":
+            self._reload.clear()
+            self._require_configuration()
+            pid: Path = httpd.pid_file(self._config)
+            os.kill(int(pid.read_text()), signal.SIGUSR1)
+            self._say("httpd reads its configuration again")

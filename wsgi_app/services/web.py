@@ -1,0 +1,30 @@
+"""How gunicorn is started."""
+
+import sys
+
+from wsgi_app.config import Config
+
+#: seconds that running calls get to end when the web stops
+GRACE_SECONDS = 4
+
+
+def command(config: Config, bind: str) -> list[str]:
+    """Return the argument vector of gunicorn on `bind` (`HOST:PORT` or `unix:PATH`).
+
+    Its limits are httpd's: request line, number of headers, idle connections (apache/tackroom.conf).
+    """
+    options = {
+        "bind": bind,
+        "worker-class": "gthread",
+        "workers": config.workers,
+        "threads": config.threads,
+        "worker-connections": 4 * config.threads,
+        "keep-alive": 65,
+        "graceful-timeout": GRACE_SECONDS,
+        "limit-request-line": 4094,
+        "limit-request-fields": 64,
+        "log-level": "warning",
+        "umask": "027",
+    }
+    flags = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    return [sys.executable, "-P", "-m", "gunicorn", "--no-control-socket", *flags, "wsgi_app.wsgi:application()"]
