@@ -1,0 +1,282 @@
+"""A small controller for tests of the harness: speaks the harness protocol strictly and notes every breach of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+FINISHED = ("Completed", "Aborted", "Cancelled")
+KEY = "key-of-the-recipe"
+TOKEN = "key-of-the-system"
+RECIPE = 7
+RANGE = re.compile(r"bytes (\d+)-(\d+)/(\*|\d+)$")
+
+
+@dataclass
+class Trouble:
+    """Something that goes wrong with the next `times` requests that match."""
+
+    method: str
+    pattern: str
+    kind: str  #: "503" and the like, "before" (dropped unread), "torn" (half is taken), "after" (done, never answered)
+    times: int = 1
+
+
+@dataclass
+class Peer:
+    """The state of the one recipe that it hands out, and what was done to it."""
+
+    tasks: list[dict[str, Any]]
+    prefix: str = ""
+    stop_on_fail: bool = False
+    claims: int = 0
+    breaches: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    logs: dict[str, bytearray] = field(default_factory=dict)
+    results: list[dict[str, Any]] = field(default_factory=list)
+    messages: dict[int, str] = field(default_factory=dict)
+    watchdogs: list[int] = field(default_factory=list)
+    status: str = "Waiting"
+    troubles: list[Trouble] = field(default_factory=list)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    url: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """The recipe as JSON."""
+        head = {"id": RECIPE, "job": 5, "recipe_set": 6, "system": "box", "role": "SERVERS", "status": self.status}
+        return {**head, "max_seconds": 600, "stop_on_fail": self.stop_on_fail, "tasks": self.tasks}
+
+    def log(self, path: str) -> bytes:
+        """What is in the log at a path below the recipe."""
+        with self.lock:
+            return bytes(self.logs.get(path, b""))
+
+    def task(self, number: int) -> dict[str, Any]:
+        """The task with that id."""
+        return next(task for task in self.tasks if task["id"] == number)
+
+    def statuses(self) -> list[str]:
+        """The statuses of the tasks."""
+        with self.lock:
+            return [task["status"] for task in self.tasks]
+
+    def end(self, status: str) -> None:
+        """End the recipe as the real one does when a job is cancelled."""
+        with self.lock:
+            for task in self.tasks:
+                if task["status"] not in FINISHED:
+                    task["status"] = status
+            self.status = status
+
+    def wait(self, what: Callable[[], object], seconds: float = 30.0) -> None:
+        """Wait until something is true."""
+        deadline = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < deadline, "waited too long"
+            time.sleep(0.01)
+
+    # -- the protocol
+
+    def answer(self, method: str, path: str, query: dict[str, str], call: Call) -> tuple[int, dict[str, str], bytes]:
+        """Do one request."""
+        if path == "/systems/box/claim":
+            self._check(call.authorization == f"Bearer {TOKEN}", "claim with a wrong key")
+            return self._claim(int(query.get("wait", "0")))
+        if call.authorization != f"Bearer {KEY}":
+            return 403, {}, b"wrong key"
+        root = f"/recipes/{RECIPE}"
+        self._check(path.startswith(root + "/"), f"not below the recipe: {path}")
+        rest = path[len(root) + 1 :]
+        if method == "GET" and rest == "":
+            return 200, {}, json.dumps(self.document()).encode()
+        if method == "GET" and rest == "results":
+            after = int(query.get("after", "0"))
+            later = [result for result in self.results if result["id"] > after]
+            return 200, {}, json.dumps({"results": later, "next": None}).encode()
+        if method in ("PUT", "HEAD") and "logs/" in rest:
+            return self._log(method, rest, call)
+        form = {name: values[0] for name, values in parse_qs(call.body.decode(), keep_blank_values=True).items()}
+        return self._post(method, rest, form)
+
+    def _claim(self, wait: int) -> tuple[int, dict[str, str], bytes]:
+        self._check(wait <= 50, "claims for too long")
+        self.claims += 1
+        if self.status in FINISHED:
+            return 204, {}, b""
+        body = json.dumps({**self.document(), "key": KEY}).encode()
+        return 200, {"Location": f"../../recipes/{RECIPE}/"}, body
+
+    def _post(self, method: str, rest: str, form: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        self._check(method == "POST", f"unexpected {method} {rest}")
+        if rest == "watchdog":
+            self.watchdogs.append(int(form["seconds"]))
+            return (409 if self.status in FINISHED else 204), {}, b""
+        if rest == "status":
+            self._check(form["status"] == "Aborted", "a recipe can only be aborted")
+            self.messages[RECIPE] = form.get("message", "")
+            self.end("Aborted")
+            return 204, {}, b""
+        found = re.match(r"tasks/(\d+)/(status|results/)$", rest)
+        if found is None:
+            return 404, {}, b"no such thing"
+        task = self.task(int(found[1]))
+        if task["status"] in FINISHED:
+            return 409, {}, b"task.finished"
+        return self._status(task, form) if found[2] == "status" else self._result(task, form)
+
+    def _status(self, task: dict[str, Any], form: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        status = form["status"]
+        before = [other for other in self.tasks if other["id"] < task["id"]]
+        self._check(all(other["status"] in FINISHED for other in before), "tasks out of order")
+        self._check(status != "Completed" or task["status"] == "Running", "Completed without Running")
+        task["status"] = status
+        self.messages[task["id"]] = form.get("message", "")
+        if all(other["status"] in FINISHED for other in self.tasks):
+            self.status = "Aborted" if "Aborted" in self.statuses() else "Completed"
+        else:
+            self.status = "Running"
+        return 204, {}, b""
+
+    def _result(self, task: dict[str, Any], form: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        self._check(task["status"] == "Running", "a result before Running")
+        if form["result"].lower() not in ("pass", "warn", "fail", "skip", "none"):
+            return 400, {}, b"result must be one of Pass, Warn, Fail, Skip, None"
+        number = 1000 + len(self.results)
+        self.results.append({"id": number, "task": task["id"], "source": "harness", **form})
+        if form["result"].lower() == "fail":
+            task["result"] = "Fail"
+        return 201, {"Location": str(number)}, b""
+
+    def _log(self, method: str, rest: str, call: Call) -> tuple[int, dict[str, str], bytes]:
+        path = unquote(rest)
+        old = self.logs.get(path)
+        if method == "HEAD":
+            return (404, {}, b"") if old is None else (200, {"Content-Length": str(len(old))}, b"")
+        task = re.match(r"tasks/(\d+)/", path)
+        if self.status in FINISHED or (task and self.task(int(task[1]))["status"] in FINISHED):
+            return 409, {}, b"the log is closed"
+        self._check(len(call.body) <= 10 * 1024 * 1024, f"{path}: body too large")
+        if not call.range:
+            self.logs[path] = bytearray(call.body)
+            return (201 if old is None else 204), {}, b""
+        found = RANGE.match(call.range)
+        if found is None:
+            self._check(False, f"{path}: bad range {call.range}")
+            return 400, {}, b"bad range"
+        first, last = int(found[1]), int(found[2])
+        log = self.logs.setdefault(path, bytearray())
+        self._check(last - first + 1 == len(call.body), f"{path}: {call.range} with {len(call.body)} bytes")
+        self._check(first <= len(log), f"{path}: a hole before {call.range}")
+        if found[3] == "*":
+            there = bytes(log[first : last + 1])
+            self._check(call.body.startswith(there), f"{path}: {call.range} is not what was sent before")
+        log[first : last + 1] = call.body
+        return (201 if old is None else 204), {}, b""
+
+    def _check(self, good: bool, breach: str) -> None:
+        if not good:
+            self.breaches.append(breach)
+
+    def trouble(self, method: str, path: str) -> str:
+        """What goes wrong with this request; "" for nothing."""
+        for trouble in self.troubles:
+            if trouble.times and trouble.method == method and re.search(trouble.pattern, path):
+                trouble.times -= 1
+                return trouble.kind
+        return ""
+
+
+@dataclass
+class Call:
+    """The parts of a request that matter."""
+
+    authorization: str
+    range: str
+    length: int
+    body: bytes
+
+
+class Server(ThreadingHTTPServer):
+    """Serves a peer."""
+
+    daemon_threads = True
+    peer: Peer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that are killed are part of the tests."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Takes requests apart and makes trouble."""
+
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is given)
+        """Say nothing."""
+
+    def _handle(self) -> None:
+        peer = self.server.peer
+        parts = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        with peer.lock:
+            trouble = peer.trouble(self.command, parts.path)
+            peer.requests.append(f"{self.command} {parts.path}")
+        if trouble == "before":
+            return self._drop()
+        text = self.headers.get("Content-Length")
+        with peer.lock:
+            peer._check(text is not None or self.command in ("GET", "HEAD"), f"{self.command} without Content-Length")
+            peer._check(parts.path.startswith(peer.prefix + "/"), f"{parts.path} is not below the prefix")
+        length = int(text or 0)
+        body = self.rfile.read(length // 2 if trouble == "torn" else length)
+        if trouble.isdigit():
+            return self._send(int(trouble), {}, b"trouble")
+        call = Call(self.headers.get("Authorization", ""), self.headers.get("Content-Range", ""), length, body)
+        if len(body) < length:  # torn by us, or by a client that was killed
+            with peer.lock:
+                self._half(peer, parts.path[len(peer.prefix) :], call)
+            return self._drop()
+        with peer.lock:
+            status, headers, answer = peer.answer(self.command, parts.path[len(peer.prefix) :], query, call)
+        return self._drop() if trouble == "after" else self._send(status, headers, answer)
+
+    def _half(self, peer: Peer, path: str, call: Call) -> None:
+        """What Apache does with a range that is cut off: the bytes that came stay."""
+        found = RANGE.match(call.range)
+        name = unquote(path.removeprefix(f"/recipes/{RECIPE}/"))
+        if found is not None and name in peer.logs:
+            first = int(found[1])
+            peer.logs[name][first : first + len(call.body)] = call.body
+
+    def _drop(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        if "Content-Length" not in headers and status != 204:
+            headers = {**headers, "Content-Length": str(len(body))}
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+for verb in ("GET", "HEAD", "POST", "PUT"):
+    setattr(Handler, f"do_{verb}", Handler._handle)
+
+
+def task(number: int, name: str = "", **what: Any) -> dict[str, Any]:
+    """A task document."""
+    return {"id": number, "name": name or f"task-{number}", "role": "", "params": {}, "status": "Waiting", **what}

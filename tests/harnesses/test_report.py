@@ -1,0 +1,121 @@
+"""The command tackroom-report, used by tasks of a real harness."""
+
+from __future__ import annotations
+
+import re
+
+from tests.harnesses.conftest import Begin, MakePeer
+from tests.harnesses.peer import Trouble, task
+
+MIB = 1024 * 1024
+
+
+def test_results_with_logs(make_peer: MakePeer, begin: Begin) -> None:
+    """A result goes out with score, message and logs, which lie below the result; then exit 0 adds nothing."""
+    script = """
+    echo one > 'a b#?%41.log'; printf '' > empty; echo two > ü.txt
+    tackroom-report FAIL some/path --score -3 --message 'it broke: ä' --log 'a b#?%41.log' --log empty --log ü.txt
+    echo "exit $?"
+    """
+    peer = make_peer(task(11, script=script), prefix="/lab")
+    assert begin(peer).wait() == 0
+    (result,) = peer.results
+    assert (result["result"], result["path"], result["score"]) == ("FAIL", "some/path", "-3")
+    assert result["message"] == "it broke: ä"
+    below = f"tasks/11/results/{result['id']}/logs"
+    assert peer.log(f"{below}/a b#?%41.log") == b"one\n"
+    assert peer.log(f"{below}/ü.txt") == b"two\n"
+    assert peer.logs[f"{below}/empty"] == b""
+    assert peer.log("tasks/11/logs/taskout.log") == b"exit 0\n"
+
+
+def test_logs_of_the_task(make_peer: MakePeer, begin: Begin) -> None:
+    """A log can be uploaded alone, under another name, and anew when it became shorter."""
+    script = """
+    echo a long first version > out; tackroom-report --log out --name sub/out.log || exit 1
+    echo short > out; tackroom-report --log out --name sub/out.log || exit 1
+    tackroom-report --log out
+    """
+    peer = make_peer(task(11, script=script))
+    assert begin(peer).wait() == 0
+    assert peer.log("tasks/11/logs/sub/out.log") == b"short\n"
+    assert peer.log("tasks/11/logs/out") == b"short\n"
+    assert [result["path"] for result in peer.results] == ["exit_code"]
+
+
+def test_what_is_refused(make_peer: MakePeer, begin: Begin) -> None:
+    """What is refused gives exit status 1 and the reason; a wrong call gives 2; the task goes on."""
+    script = """
+    tackroom-report maybe x; echo "exit $?"
+    tackroom-report Pass y --log /dev/zero --log missing; echo "exit $?"
+    tackroom-report --log out --name bad.log; echo "exit $?"
+    tackroom-report Pass 2>/dev/null; echo "exit $?"
+    tackroom-report 2>/dev/null; echo "exit $?"
+    """
+    peer = make_peer(task(11, script="echo > out" + script))
+    peer.troubles = [Trouble("PUT", "bad.log", "409")]
+    assert begin(peer).wait() == 0
+    output = peer.log("tasks/11/logs/taskout.log").decode()
+    assert re.findall(r"exit (\d)", output) == ["1", "1", "1", "2", "2"]
+    assert "result must be one of" in output
+    assert "/dev/zero: not a regular file" in output
+    assert "No such file" in output
+    assert "409" in output
+    assert peer.statuses() == ["Completed"]
+    assert [(result["result"], result["path"]) for result in peer.results] == [("Pass", "y")]
+
+
+def test_large_log_and_progress(make_peer: MakePeer, begin: Begin) -> None:
+    """A large log goes in ranges of 1 MiB with the total, survives trouble, and its progress is shown by tens."""
+    script = "seq -f %015.0f 0 600000 > big; tackroom-report --log big; cp big $TACKROOM_HOLD; sha1sum < big"
+    peer = make_peer(task(11, script=script, params={"TACKROOM_HOLD": "/dev/null"}))
+    peer.troubles = [Trouble("PUT", "big", "torn"), Trouble("PUT", "big", "after")]
+    harness = begin(peer, "--progress")
+    assert harness.wait() == 0
+    expected = "".join(f"{number:015d}\n" for number in range(600_001)).encode()
+    assert peer.log("tasks/11/logs/big") == expected
+    puts = [line for line in peer.requests if line == "PUT /recipes/7/tasks/11/logs/big"]
+    assert len(puts) == -(-len(expected) // MIB) + 2
+    shown = re.findall(r"^big \[[#.]{20}\]\s+(\d+) %", harness.words(), re.MULTILINE)
+    assert shown[-1] == "100"
+    assert 8 <= len(shown) <= 10
+
+
+def test_harness_is_killed_during_a_report(make_peer: MakePeer, begin: Begin) -> None:
+    """A report that was under way when the harness was killed is finished by the next: once."""
+    script = "seq -f %015.0f 0 600000 > big; tackroom-report Warn big --log big; echo exit $?"
+    peer = make_peer(task(11, script=script))
+    peer.troubles = [Trouble("PUT", "big", "503", 100)]
+    harness = begin(peer)
+    peer.wait(lambda: peer.troubles[0].times < 100)
+    harness.kill()
+    peer.troubles.clear()
+    assert begin(peer).wait() == 0
+    assert [(result["result"], result["path"]) for result in peer.results] == [("Warn", "big")]
+    assert len(peer.log(f"tasks/11/results/{peer.results[0]['id']}/logs/big")) == 600_001 * 16
+    assert peer.log("tasks/11/logs/taskout.log") == b"exit 0\n"
+
+
+def test_answer_to_a_result_is_lost_with_the_harness(make_peer: MakePeer, begin: Begin) -> None:
+    """A result that the controller took just before the harness was killed is found there and not sent again."""
+    peer = make_peer(task(11, script="tackroom-report Pass one; exit 1"))
+    peer.troubles = [Trouble("POST", "results", "after"), Trouble("GET", "results", "503", 100)]
+    harness = begin(peer)
+    peer.wait(lambda: peer.troubles[1].times < 100)
+    harness.kill()
+    peer.troubles = [Trouble("POST", "results", "after"), Trouble("GET", "results", "503", 2)]
+    harness = begin(peer)
+    peer.wait(lambda: peer.troubles[1].times == 0)
+    peer.wait(lambda: len(peer.results) == 2)
+    harness.kill()
+    peer.troubles.clear()
+    assert begin(peer).wait() == 0
+    assert [(result["result"], result["path"]) for result in peer.results] == [("Pass", "one"), ("Fail", "exit_code")]
+
+
+def test_command_ignores_the_tasks_python(make_peer: MakePeer, begin: Begin) -> None:
+    """A task that breaks Python's environment can still report."""
+    script = "echo 'raise SystemExit(9)' > json.py; PYTHONPATH=$PWD PYTHONHOME=/nowhere tackroom-report Pass x"
+    peer = make_peer(task(11, script=script))
+    assert begin(peer).wait() == 0
+    assert [result["path"] for result in peer.results] == ["x"]

@@ -1,0 +1,50 @@
+"""The environment that a task sees (names: protocols/harness-beaker.md section 2.5 for those with RSTRNT_)."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+from wsgi_app.harnesses.local.document import RecipeDocument, TaskDocument
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+OURS = ("TACKROOM_TOKEN", "TACKROOM_KEY")  #: secrets of the harness that are no task's business
+
+
+def environment(url: str, recipe: RecipeDocument, task: TaskDocument, reboots: int, tools: Path) -> dict[str, str]:
+    """Build a task's environment: ours, then restraint's names, the parameters, and Tackroom's names last."""
+    env = {name: value for name, value in os.environ.items() if name not in OURS}
+    env.setdefault("PATH", PATH)
+    if not env.get("HOME"):
+        try:
+            env["HOME"] = pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:
+            env["HOME"] = "/"
+    env.update(
+        HARNESS_PREFIX="RSTRNT_",
+        RSTRNT_RECIPE_URL=f"{url}/recipes/{recipe.id}",
+        RSTRNT_JOBID=recipe.job,
+        RSTRNT_RECIPESETID=recipe.recipe_set,
+        RSTRNT_RECIPEID=str(recipe.id),
+        RSTRNT_TASKID=str(task.id),
+        RSTRNT_TASKNAME=task.name,
+        RSTRNT_TASKORDER=str(2 * task.position),
+        RSTRNT_MAXTIME=str(recipe.max_seconds),
+        RSTRNT_REBOOTCOUNT=str(reboots),
+    )
+    for name, value in task.params.items():
+        if name and "=" not in name and "\0" not in name + value:
+            env[name] = value
+    env.update(
+        PATH=f"{tools}:{env['PATH']}",
+        TACKROOM_URL=url,
+        TACKROOM_JOB=recipe.job,
+        TACKROOM_RECIPE_SET=recipe.recipe_set,
+        TACKROOM_RECIPE=str(recipe.id),
+        TACKROOM_TASK=str(task.id),
+        TACKROOM_TASK_NAME=task.name,
+        TACKROOM_ROLE=task.role or recipe.role,
+        TACKROOM_SYSTEM=recipe.system,
+    )
+    return {name: value.replace("\0", "") for name, value in env.items()}

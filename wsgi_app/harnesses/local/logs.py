@@ -1,0 +1,122 @@
+"""Logs on their way to the controller, in ranges.
+
+A growing log is a local file that is only ever appended to; what the controller has of it is a prefix, so after a
+restart its size there says where to go on (protocols/harness-beaker.md, item 19: bytes of a torn range may be there
+already; they are the same bytes).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from wsgi_app.harnesses.local.controller import Controller, Refused, segment
+from wsgi_app.harnesses.local.progress import Progress
+
+RANGE = 1024 * 1024  #: bytes in one PUT; the protocol's limit is 10 MiB
+SHOWN_FROM = 4 * 1024 * 1024  #: uploads larger than this get a progress line
+
+
+class GrowingLog:
+    """A log of a task that is uploaded while it grows; `path` is its URL path, `file` the local copy."""
+
+    def __init__(self, controller: Controller, path: str, file: Path, show: TextIO | None = None) -> None:
+        self.path = path
+        self.refusal = ""  #: why the controller takes no more of it
+        self._controller = controller
+        self._file = file
+        self._show = show
+        self._sent = 0
+
+    def open(self) -> None:
+        """Ask the controller how much it has; raises Refused."""
+        self._file.touch(mode=0o600)
+        self._sent = self._controller.size(self.path)
+        if self._file.stat().st_size < self._sent:
+            # The local end was lost in a power cut: what is appended now belongs behind what the controller has.
+            os.truncate(self._file, self._sent)
+
+    def push(self, between: Callable[[], None] | None = None) -> None:
+        """Upload what is there and was not sent yet, calling `between` after each range; raises Refused."""
+        size = self._file.stat().st_size
+        if self.refusal or size <= self._sent:
+            return
+        progress = None
+        if self._show is not None and size - self._sent > SHOWN_FROM:
+            progress = Progress(self._file.name, size, self._show)
+            progress.update(self._sent)
+        with self._file.open("rb") as file:
+            file.seek(self._sent)
+            while self._sent < size:
+                part = file.read(min(RANGE, size - self._sent))
+                self._put(part)
+                if progress is not None:
+                    progress.update(self._sent)
+                if between is not None:
+                    between()
+        if progress is not None:
+            progress.close()
+
+    def _put(self, part: bytes) -> None:
+        last = self._sent + len(part) - 1
+        try:
+            self._controller.put(self.path, part, f"bytes {self._sent}-{last}/*")
+        except Refused as refusal:
+            self.refusal = str(refusal)  # later ranges would only leave a hole
+            raise
+        self._sent = last + 1
+
+
+class TaskLog:
+    """The harness's own words about a task, kept in a file that is uploaded like any log."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def write(self, words: str) -> None:
+        """Append one line with the time (UTC) in front."""
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {words}\n")
+
+
+class NotALog(Exception):
+    """The file cannot be uploaded."""
+
+
+def upload_file(controller: Controller, path: str, file: Path, show: TextIO | None, between: Callable[[], None]) -> int:
+    """Upload a whole file as the log at `path` and return its size; raises Refused, NotALog."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        raise NotALog(f"{file}: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as stream:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise NotALog(f"{file}: not a regular file")
+        total = about.st_size
+        progress = Progress(file.name, total, show) if show is not None and total > SHOWN_FROM else None
+        # A PUT without a range replaces the log; with ranges, the end of a longer one of that name would stay.
+        whole = total == 0 or controller.size(path) > total
+        sent = 0
+        while sent < total or whole:
+            part = stream.read(min(RANGE, total - sent))
+            if not part and total:
+                raise NotALog(f"{file}: became shorter while it was uploaded")
+            controller.put(path, part, "" if whole else f"bytes {sent}-{sent + len(part) - 1}/{total}")
+            whole = False
+            sent += len(part)
+            if progress is not None:
+                progress.update(sent)
+            between()
+    if progress is not None:
+        progress.close()
+    return total
+
+
+def log_path(owner: str, name: str) -> str:
+    """The URL path of log `name` of the task or result at `owner`."""
+    return f"{owner}/logs/{segment(name)}"
