@@ -1,0 +1,55 @@
+"""What the indexer's tests share."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cattrs import unstructure
+
+from wsgi_app.indexer import index
+from wsgi_app.model import LogIndex
+
+Until = Callable[[Callable[[], bool]], None]
+ReadBytes = Callable[..., LogIndex]
+
+
+@pytest.fixture
+def until() -> Until:
+    """Waits until a condition holds, at most 30 seconds."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture
+def read_bytes(tmp_path: Path) -> ReadBytes:
+    """Indexes a log with the given content."""
+
+    def read(content: bytes, name: str = "taskout.log", max_results: int = 1000) -> LogIndex:
+        path = tmp_path / "log"
+        path.write_bytes(content)
+        return index.read(path, name, max_results)
+
+    return read
+
+
+@pytest.fixture
+def plain_values() -> Callable[[LogIndex], dict[str, Any]]:
+    """Turns what was found in a log into what a corpus file says."""
+
+    def convert(found: LogIndex) -> dict[str, Any]:
+        return {
+            "format": found.format,
+            "lines": found.lines,
+            "results": [[item.line, item.result.value, item.path, item.message] for item in found.results],
+            "marks": unstructure([[mark.line, mark.kind, mark.title] for mark in found.marks]),
+        }
+
+    return convert

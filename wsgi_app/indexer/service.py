@@ -1,0 +1,275 @@
+"""The indexer's process: tells core how logs grow, and what is in them once they are finished (design.md section 4).
+
+The disk is the truth, core's database the only memory: whatever was not recorded when the process died is found again
+and done again, and a log that is indexed twice reads as if it had been once.
+"""
+
+import logging
+import stat
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from attrs import define, field
+
+from wsgi_app.config import Config
+from wsgi_app.core.gateway import Gateway
+from wsgi_app.core.logs import Unsettled
+from wsgi_app.errors import DiskFull, NotFound, Unavailable
+from wsgi_app.indexer import index, reconcile, settle
+from wsgi_app.indexer.index import Stamp
+from wsgi_app.indexer.tree import Tree
+from wsgi_app.model import LogAddress
+
+#: how long one round waits for events, and how long it collects them
+WAIT_SECONDS = 0.1
+COLLECT_SECONDS = 0.02
+#: how often core is asked while time alone may close logs
+ASK_SECONDS = 1.0
+#: how often the disk is searched while it cannot be watched
+BLIND_SECONDS = 2.0
+#: when what failed is tried again: after a refusal by core, after anything else
+RETRY_SECONDS = 1.0
+FAILED_SECONDS = 10.0
+#: logs that are read, or wait for it, at a time
+MAX_READING = 64
+
+_log = logging.getLogger(__name__)
+
+
+@define
+class _Recipe:
+    """An unsettled recipe's logs."""
+
+    state: Unsettled
+    #: logs on disk, by path below `/recipes/R/`
+    logs: dict[str, LogAddress] = field(factory=dict)
+    #: those of them that may differ from what was indexed
+    pending: set[str] = field(factory=set)
+    #: what they looked like when they were indexed by this process
+    indexed: dict[str, Stamp] = field(factory=dict)
+    #: when what failed may be tried again, by path; the recipe's end itself is at ""
+    later: dict[str, float] = field(factory=dict)
+
+    def closed(self, address: LogAddress) -> bool:
+        """Whether the log's owner has finished."""
+        return self.state.closed or address.task in self.state.closed_tasks
+
+    def gone(self, address: LogAddress) -> None:
+        """Forget a log that is on disk no more."""
+        self.logs.pop(address.path, None)
+        self.pending.discard(address.path)
+
+
+def run(gateway: Gateway, config: Config, stop: threading.Event) -> None:
+    """Index until `stop` is set. Raises what no retry mends."""
+    indexer = Indexer(gateway, config)
+    try:
+        while not stop.is_set():
+            indexer.step()
+    finally:
+        indexer.close()
+
+
+class Indexer:
+    """Everything that the process does, in rounds; logs are read in threads, so that none holds up the rest."""
+
+    def __init__(self, gateway: Gateway, config: Config) -> None:
+        self._gateway = gateway
+        self._config = config
+        self._recipes: dict[int, _Recipe] = {}
+        #: logs that have changed since core was told
+        self._grown: set[LogAddress] = set()
+        self._reading: dict[LogAddress, Future[Stamp]] = {}
+        self._pool = ThreadPoolExecutor(2, "indexer")
+        self._latest = -1
+        self._asked = self._changed = 0.0
+        self._reconciled = 0.0
+        self._pause_until = 0.0
+        config.logs.mkdir(parents=True, exist_ok=True)
+        self._tree = Tree(config.logs)
+
+    def close(self) -> None:
+        """Stop; a log that is being read is finished first."""
+        self._tree.close()
+        self._pool.shutdown(cancel_futures=True)
+
+    def step(self) -> None:
+        """Wait a moment for something to happen, and do what there is to do."""
+        changes = self._tree.poll(WAIT_SECONDS)
+        if changes.paths:
+            time.sleep(COLLECT_SECONDS)
+        self._grown |= changes.paths
+        if changes.overflow:
+            _log.warning("the kernel lost events: searching the disk")
+            self._reconciled = 0.0
+        if time.monotonic() < self._pause_until:
+            return
+        try:
+            self._ask()
+            self._reconcile(blind=changes.blind)
+            self._tell()
+            self._read()
+            self._settle()
+        except (Unavailable, DiskFull) as refusal:
+            _log.warning("%s (trying again)", refusal.message)
+            self._pause_until = time.monotonic() + RETRY_SECONDS
+            # whatever was not done is asked for anew
+            self._latest = -1
+
+    def _ask(self) -> None:
+        """Ask core which recipes are unsettled: when something has happened, and when time may have closed logs."""
+        now = time.monotonic()
+        latest = self._gateway.events.latest()
+        if latest != self._latest:
+            self._latest, self._changed = latest, now
+        elif not (self._recipes and now - self._asked >= ASK_SECONDS) and not self._quiet_is_over(now):
+            return
+        self._asked = now
+        states = {state.recipe: state for state in self._gateway.logs.unsettled()}
+        for number in self._recipes.keys() - states.keys():
+            self._forget(number)
+        for number, state in states.items():
+            if known := self._recipes.get(number):
+                known.state = state
+            else:
+                self._recipes[number] = _Recipe(state)
+                # its logs come with the next round
+                self._tree.arm(number)
+
+    def _quiet_is_over(self, now: float) -> bool:
+        """Whether what happened last may have closed logs that count as closed only now."""
+        return self._asked < self._changed + self._config.quiet_seconds <= now
+
+    def _reconcile(self, *, blind: bool) -> None:
+        """Compare with the disk: now and then, after lost events, and all the time where it cannot be watched."""
+        every = BLIND_SECONDS if blind else self._config.reconcile_seconds
+        if self._reconciled and time.monotonic() - self._reconciled < every:
+            return
+        for number in self._recipes:
+            self._grown.update(reconcile.logs(self._config.logs, number))
+        self._reconciled = time.monotonic()
+
+    def _tell(self) -> None:
+        """Tell core how large the logs that changed have become."""
+        sizes: dict[tuple[int, str], int] = {}
+        for address in self._grown:
+            # a recipe that core does not name yet is armed, and so told again, when it does
+            if (recipe := self._recipes.get(address.recipe)) and self._is_log(recipe, address):
+                recipe.logs[address.path] = address
+                recipe.pending.add(address.path)
+                sizes[address.recipe, address.path] = self._size(address) or 0
+        if sizes:
+            self._gateway.logs.grew(sizes)
+        self._grown.clear()
+
+    def _is_log(self, recipe: _Recipe, address: LogAddress) -> bool:
+        """Whether the file is there and counts: an empty one that nobody wrote was only made in advance."""
+        size = self._size(address)
+        known = address.path in recipe.logs or address.path in recipe.state.indexed
+        return size is not None and (size > 0 or known or address.name not in self._config.precreate)
+
+    def _read(self) -> None:
+        """Have the logs read whose owners have finished, and see what came of those that were."""
+        self._reap()
+        now = time.monotonic()
+        for recipe in self._recipes.values():
+            for path in list(recipe.pending):
+                if len(self._reading) >= MAX_READING:
+                    return
+                address = recipe.logs[path]
+                if recipe.closed(address) and recipe.later.get(path, 0.0) <= now:
+                    self._consider(recipe, address, now)
+
+    def _consider(self, recipe: _Recipe, address: LogAddress, now: float) -> None:
+        """Have a log read unless it was read as it is now, or somebody writes it."""
+        path = self._path(address)
+        try:
+            if address in self._reading:
+                return
+            if recipe.indexed.get(address.path) == Stamp.of(path.lstat()):
+                recipe.pending.discard(address.path)
+            elif settle.settled(path):
+                self._reading[address] = self._pool.submit(self._index, address)
+        except (FileNotFoundError, NotADirectoryError):
+            recipe.gone(address)
+        except OSError as error:
+            _log.warning("recipe %d: %s cannot be read: %s", address.recipe, address.path, error.strerror)
+            recipe.later[address.path] = now + FAILED_SECONDS
+
+    def _index(self, address: LogAddress) -> Stamp:
+        """Read a log, bring it to the disk, record what it holds; in this order."""
+        path = self._path(address)
+        found, stamp = index.read_stamped(path, address.name, self._config.max_parsed)
+        index.flush(path, self._config.logs)
+        self._gateway.logs.indexed(address.recipe, address.path, found)
+        return stamp
+
+    def _reap(self) -> None:
+        now = time.monotonic()
+        for address in [address for address, future in self._reading.items() if future.done()]:
+            future = self._reading.pop(address)
+            recipe = self._recipes.get(address.recipe)
+            error = future.exception()
+            if recipe is None:
+                continue
+            if error is None:
+                recipe.indexed[address.path] = future.result()
+            elif isinstance(error, FileNotFoundError | NotFound):
+                recipe.gone(address)
+            elif isinstance(error, Unavailable | DiskFull | OSError):
+                _log.warning("recipe %d: %s is not indexed yet: %s", address.recipe, address.path, error)
+                recipe.later[address.path] = now + RETRY_SECONDS
+            else:
+                _log.error("recipe %d: %s cannot be indexed", address.recipe, address.path, exc_info=error)
+                recipe.later[address.path] = now + FAILED_SECONDS
+
+    def _settle(self) -> None:
+        """Settle the recipes all of whose logs are indexed; what is on disk decides, once more."""
+        now = time.monotonic()
+        for number, recipe in list(self._recipes.items()):
+            if not recipe.state.closed or recipe.later.get("", 0.0) > now:
+                continue
+            if not recipe.pending and self._complete(number):
+                self._gateway.recipes.settle(number)
+                for directory in reconcile.directories(self._config.logs, str(number)):
+                    settle.sweep(self._config.logs / directory, older=settle.RENAME_SECONDS)
+                self._forget(number)
+
+    def _complete(self, number: int) -> bool:
+        """Whether no log is on disk that is not indexed, and none is coming; one that is found is told."""
+        recipe = self._recipes[number]
+        complete = not any(
+            settle.uploading(self._config.logs / directory)
+            for directory in reconcile.directories(self._config.logs, str(number))
+        )
+        for address in reconcile.logs(self._config.logs, number):
+            if not self._done(recipe, address) and self._is_log(recipe, address):
+                self._grown.add(address)
+                complete = False
+        if not complete:
+            recipe.later[""] = time.monotonic() + WAIT_SECONDS
+        return complete
+
+    def _done(self, recipe: _Recipe, address: LogAddress) -> bool:
+        """Whether the log was indexed as it is now, or is gone."""
+        try:
+            return recipe.indexed.get(address.path) == Stamp.of(self._path(address).lstat())
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+
+    def _forget(self, number: int) -> None:
+        self._recipes.pop(number, None)
+        self._tree.drop(number)
+
+    def _size(self, address: LogAddress) -> int | None:
+        """Return the log's size in bytes, None when it is gone or is no file."""
+        try:
+            status = self._path(address).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def _path(self, address: LogAddress) -> Path:
+        return self._config.logs / str(address.recipe) / address.path

@@ -1,0 +1,187 @@
+"""Watches the log tree and says which logs may have changed. Events are hints, the disk is the truth.
+
+A directory is watched first and listed then, so what is made in between is found by one or the other; inotify-simple
+shows the queue's overflow, which others hide (watchdog, watchfiles and asyncinotify all lost closes when measured).
+"""
+
+import errno
+import logging
+import os
+import time
+from pathlib import Path
+
+from attrs import define, field
+from inotify_simple import Event, INotify, flags
+
+from wsgi_app.errors import Unavailable
+from wsgi_app.indexer import place
+from wsgi_app.model import LogAddress
+
+_WATCHED = flags.CLOSE_WRITE | flags.MOVED_TO | flags.CREATE | flags.ONLYDIR | flags.DONT_FOLLOW | flags.EXCL_UNLINK
+#: how often directories that could not be watched are tried again
+HEAL_SECONDS = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class WatchLimit(Unavailable):
+    """The kernel watches no more directories: raise fs.inotify.max_user_watches and max_user_instances."""
+
+    code = "indexer.watch-limit"
+
+
+@define
+class Changes:
+    """What may have changed since the last poll."""
+
+    paths: set[LogAddress] = field(factory=set)
+    #: events were lost: whatever is on disk may have changed
+    overflow: bool = False
+    #: some directories are not watched: their changes are not told
+    blind: bool = False
+
+
+class Tree:
+    """The directories of the log tree in which something may still happen."""
+
+    def __init__(self, root: Path) -> None:
+        """Watch `root` for recipes that come; those that are there are watched when `arm` names them."""
+        self._root = root
+        self._inotify: INotify | None = None
+        #: directories below the root by watch, and the other way round by recipe
+        self._paths: dict[int, str] = {}
+        self._watches: dict[int, dict[str, int]] = {}
+        #: directories that could not be watched
+        self._unwatched: set[str] = set()
+        self._said_blind = False
+        self._heal_at = 0.0
+        self._found = Changes()
+        self._watch("")
+
+    def arm(self, recipe: int) -> None:
+        """Watch a recipe's logs; those that are there are told as changed. Its directory may be still to come."""
+        self._watches.setdefault(recipe, {})
+        self._arm(str(recipe))
+
+    def poll(self, timeout: float) -> Changes:
+        """Wait at most `timeout` seconds for something to happen, and return what did."""
+        if self._unwatched and time.monotonic() >= self._heal_at:
+            self._heal()
+        if self._inotify is None:
+            time.sleep(timeout)
+        else:
+            nothing = not (self._found.paths or self._found.overflow)
+            for event in self._inotify.read(timeout=int(timeout * 1000) if nothing else 0):
+                self._take(event)
+        changes, self._found = self._found, Changes()
+        changes.blind = bool(self._unwatched)
+        return changes
+
+    def drop(self, recipe: int) -> None:
+        """Watch a recipe no longer."""
+        for watch in self._watches.pop(recipe, {}).values():
+            self._paths.pop(watch, None)
+            self._remove(watch)
+        self._unwatched = {path for path in self._unwatched if path == "" or place.recipe_of(path) != recipe}
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._inotify is not None:
+            self._inotify.close()
+            self._inotify = None
+
+    def _arm_all(self) -> None:
+        """Watch everything once more; what is there may have changed."""
+        self._watch("")
+        for recipe in list(self._watches):
+            self._arm(str(recipe))
+
+    def _arm(self, top: str) -> None:
+        """Watch a directory and those below it, and list them."""
+        waiting = [top]
+        while waiting:
+            directory = waiting.pop()
+            try:
+                self._watch(directory)
+                with os.scandir(self._root / directory) as entries:
+                    for entry in entries:
+                        path = f"{directory}/{entry.name}"
+                        if entry.is_dir(follow_symlinks=False):
+                            if place.holds_logs(path):
+                                waiting.append(path)
+                        elif entry.is_file(follow_symlinks=False) and (address := place.address(path)):
+                            self._found.paths.add(address)
+            except OSError as error:
+                # gone again, or replaced: then an event tells
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                    _log.warning("%s/%s cannot be watched: %s", self._root, directory, error.strerror)
+
+    def _watch(self, directory: str) -> None:
+        """Watch one directory; where the kernel refuses, remember to try again, loudly. Raises other OSErrors."""
+        try:
+            if self._inotify is None:
+                self._inotify = INotify(inheritable=False, nonblocking=True)
+            watch = self._inotify.add_watch(self._root / directory, _WATCHED)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+                raise
+            if not self._said_blind:
+                self._said_blind = True
+                _log.error("%s Until then the tree is searched again and again.", WatchLimit().message)
+                self._heal_at = time.monotonic() + HEAL_SECONDS
+            self._unwatched.add(directory)
+            return
+        self._paths[watch] = directory
+        if directory:
+            self._watches.setdefault(place.recipe_of(directory), {})[directory] = watch
+
+    def _heal(self) -> None:
+        """Try again what could not be watched."""
+        unwatched, self._unwatched = self._unwatched, set()
+        for directory in sorted(unwatched):
+            if self._unwatched:
+                self._unwatched.add(directory)
+            elif directory:
+                self._arm(directory)
+            else:
+                self._watch("")
+        self._heal_at = time.monotonic() + HEAL_SECONDS
+        if not self._unwatched:
+            self._said_blind = False
+            _log.warning("the whole log tree is watched again")
+
+    def _take(self, event: Event) -> None:
+        if event.mask & flags.Q_OVERFLOW:
+            self._found.overflow = True
+            self._arm_all()
+            return
+        directory = self._paths.get(event.wd)
+        if directory is None:
+            return
+        if event.mask & flags.IGNORED:
+            self._forget(event.wd, directory)
+            return
+        path = f"{directory}/{event.name}" if directory else event.name
+        if event.mask & flags.ISDIR:
+            if place.holds_logs(path):
+                self._arm(path)
+        # CREATE too: the application links a whole new log into place, and nobody closes it under that name
+        elif event.mask & (flags.CLOSE_WRITE | flags.MOVED_TO | flags.CREATE) and (address := place.address(path)):
+            self._found.paths.add(address)
+
+    def _forget(self, watch: int, directory: str) -> None:
+        """A directory is gone; another may have its name by now."""
+        self._paths.pop(watch)
+        known = self._watches.get(place.recipe_of(directory), {}) if directory else {}
+        if known.get(directory) == watch:
+            known.pop(directory)
+
+    def _remove(self, watch: int) -> None:
+        """Remove a watch; the kernel has done so already when its directory is gone."""
+        if self._inotify is None:
+            return
+        try:
+            self._inotify.rm_watch(watch)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
