@@ -1,14 +1,11 @@
 """What many tests stand on: an application in this process, and whole Tackrooms in processes of their own."""
 
 import contextlib
-import os
-import shutil
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lab import Lab, reachable_directory
+from lab import Lab, running_lab
 from webtest import TestApp
 
 from wsgi_app.app import Application, create_app
@@ -45,18 +42,5 @@ def admin(config: Config, application: Application) -> dict[str, str]:
 @pytest.fixture
 def make_lab() -> Iterator[Callable[..., Lab]]:
     """Make whole Tackrooms; call with the front (`apache` or `none`) and settings as environment variables."""
-    labs: list[Lab] = []
-
-    def make(front: str = "apache", **environ: str) -> Lab:
-        lab = Lab(reachable_directory() / "data", front, environ)
-        labs.append(lab)
-        lab.start()
-        return lab
-
-    yield make
-    for lab in labs:
-        if lab.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(lab.process.pid, signal.SIGTERM)
-            lab.process.wait(15)
-        shutil.rmtree(lab.data.parent)
+    with contextlib.ExitStack() as stack:
+        yield lambda front="apache", **environ: stack.enter_context(running_lab(front, **environ))

@@ -4,12 +4,14 @@ import http.client
 import json
 import os
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +82,16 @@ class Lab:
         before = self.said.read_text() if self.said.exists() else ""
         with self.said.open("a") as output:
             self.process = subprocess.Popen(
-                [*tackroom(), "serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}", "--httpd", self.front],
+                [
+                    *tackroom(),
+                    "serve",
+                    "--data",
+                    str(self.data),
+                    "--listen",
+                    f"127.0.0.1:{self.port}",
+                    "--httpd",
+                    self.front,
+                ],
                 env=self.environment(),
                 stdout=output,
                 stderr=output,
@@ -159,6 +170,21 @@ class Lab:
         assert self.process is not None
         family = _descendants(self.process.pid)
         return [pid for pid in family if name in _command_line(pid)]
+
+
+@contextmanager
+def running_lab(front: str, **environ: str) -> Iterator[Lab]:
+    """A Tackroom with these settings; what is left of it is ended, and its data is gone afterwards."""
+    lab = Lab(reachable_directory() / "data", front, environ)
+    try:
+        lab.start()
+        yield lab
+    finally:
+        if lab.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(lab.process.pid, signal.SIGTERM)
+            lab.process.wait(15)
+        shutil.rmtree(lab.data.parent)
 
 
 def tackroom() -> list[str]:
