@@ -1,5 +1,6 @@
 """The WSGI application: opens the store, builds the gateway, mounts the protocols (one table)."""
 
+import io
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
@@ -36,8 +37,7 @@ class Application:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         environ["REMOTE_ADDR"] = self._client(environ)
-        environ["tackroom.max_body"] = self._config.max_body
-        if int(environ.get("CONTENT_LENGTH") or 0) > self._config.max_body:
+        if self._too_large(environ):
             response = http_refusal(RequestEntityTooLarge(f"a body has at most {self._config.max_body} bytes"))
             # what is still to come is not worth reading
             response.headers["Connection"] = "close"
@@ -46,6 +46,18 @@ class Application:
             return self._find(environ)(environ, start_response)
         except BadPath as error:
             return text_response("this path is not accepted", error.status)(environ, start_response)
+
+    def _too_large(self, environ: Environ) -> bool:
+        """Whether the body is larger than it may be; one without a length is read to know, but for a log's."""
+        limit = self._config.max_body
+        if environ.get("CONTENT_LENGTH"):
+            return int(environ["CONTENT_LENGTH"]) > limit
+        if not environ.get("wsgi.input_terminated") or environ["REQUEST_METHOD"] == "PUT":
+            return False
+        body = environ["wsgi.input"].read(limit + 1)
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        return len(body) > limit
 
     def _find(self, environ: Environ) -> WSGIApplication:
         path = self._path(environ)

@@ -138,7 +138,7 @@ def _read(path: Path, *, required: bool) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise Invalid(f"{path}: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Invalid(f"{path}: {error}") from None
 
 

@@ -5,7 +5,6 @@ Secrets are 256 bits at random and stored as hashes only.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -134,7 +133,8 @@ def token_of(authorization: str) -> str | None:
         return None
     try:
         return base64.b64decode(value, validate=True).decode().partition(":")[2] or None
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
+        # not ASCII, not base64, or not UTF-8
         return None
 
 

@@ -4,9 +4,18 @@ from typing import Any
 
 from wsgi_app.core import gate
 from wsgi_app.core.change import Change
-from wsgi_app.errors import NoSuchRecipe, NoSuchTask
+from wsgi_app.errors import NoSuchRecipe, NoSuchTask, TooManyLogs
 from wsgi_app.model import Recipe, Result, Task
-from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, group_status, recipe_status, verdict, worst
+from wsgi_app.states import (
+    RecipeStatus,
+    ResultValue,
+    SystemState,
+    TaskStatus,
+    group_status,
+    recipe_status,
+    verdict,
+    worst,
+)
 from wsgi_app.store import access, ids, jobs, results, systems
 
 
@@ -99,19 +108,25 @@ def refresh(change: Change, recipe_id: int, *, grace: float = 0.0) -> None:
         # one without a system never had logs
         closes = change.now + (grace if recipe.assigned is not None else 0.0)
         values.update(finished=change.now, watchdog=None, closes=closes, cancelling=False)
-        systems.release(change.tx, recipe.id)
+        _release(change, recipe)
         if closes <= change.now:
             change.gate(recipe.id, gate.CLOSED)
     elif recipe.started is None:
         values["started"] = change.now
     jobs.update_recipe(change.tx, recipe.id, **values)
     change.recipe_event(recipe, status=status)
-    if recipe.system is not None and status.finished:
-        change.event("system", None, name=recipe.system, recipe=None)
     refresh_set(change, recipe.recipe_set)
     refresh_job(change, recipe.job)
     if status.finished and recipe.assigned is None:
         settle(change, recipe.id, late=False)
+
+
+def _release(change: Change, recipe: Recipe) -> None:
+    """Free the recipe's system; it is there again when it claims."""
+    systems.release(change.tx, recipe.id)
+    freed = None if recipe.assigned is None or recipe.system is None else systems.load_system(change.tx, recipe.system)
+    if freed is not None:
+        change.event("system", None, name=freed.name, state=SystemState.OFFLINE, health=freed.health, recipe=None)
 
 
 def refresh_set(change: Change, recipe_set: int) -> None:
@@ -160,6 +175,8 @@ def gate_image(change: Change, recipe: Recipe, *, private: bool, open_gate: bool
         image.add(gate.PRIVATE)
     if open_gate:
         image.add(gate.OPEN)
+    if results.has_message(change.tx, recipe.id, str(TooManyLogs())):
+        image.add(gate.FULL)
     system = None if recipe.system is None else systems.load_system(change.tx, recipe.system)
     if system is not None and system.address is not None:
         image.add(gate.address_name(system.address))

@@ -4,6 +4,7 @@ Source: design.md sections 2 and 4. Chunks of a log that exists go through Apach
 embedded mode, where `put` takes them all with the same answers.
 """
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from attrs import frozen
 from sqlalchemy import Connection
 
-from wsgi_app.core import lifecycle
+from wsgi_app.core import gate, lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.logfile import Logfile
@@ -78,6 +79,9 @@ class Logs:
         if file.exists():
             file.write(upload, span)
             return False
+        # recipe logs do not count
+        if address.task is not None and self._ground.gate.holds(address.recipe, gate.FULL):
+            raise TooManyLogs
         self._register(address, file)
         file.create(upload, span)
         return True
@@ -117,7 +121,7 @@ class Logs:
     def grew(self, sizes: Mapping[tuple[int, str], int]) -> None:
         """Note how large logs are by now (recipe and path: bytes); register those that Apache made alone."""
         with self._ground.change() as change:
-            recipes = {recipe for recipe, _ in sizes}
+            recipes = jobs.existing(change.tx, {recipe for recipe, _ in sizes})
             known = results.log_sizes(change.tx, recipes)
             tasks = results.tasks_of(change.tx, recipes)
             for (recipe, path), size in sizes.items():
@@ -125,16 +129,16 @@ class Logs:
                     if known[recipe, path][1] != size:
                         results.set_log_size(change.tx, recipe, path, size)
                         _tell(change, recipe, path, known[recipe, path][0], size)
-                elif size > 0:
+                elif size > 0 and recipe in recipes:
                     address = parse_path(recipe, path)
                     if address.task is None or tasks.get(address.task) == recipe:
                         self._insert(change, address, size)
 
     def unsettled(self) -> list[Unsettled]:
-        """Return the recipes that have a system and are not settled, for the indexer."""
+        """Return for the indexer what is not settled, or was settled late with logs still to index."""
         with self._ground.read() as tx:
             quiet = self._ground.clock() - self._ground.config.quiet_seconds
-            recipes = jobs.unsettled_recipes(tx)
+            recipes = [*jobs.unsettled_recipes(tx), *jobs.late_recipes(tx)]
             indexed: dict[int, dict[str, int]] = {recipe.id: {} for recipe in recipes}
             for (recipe, path), (state, size) in results.log_sizes(tx, indexed).items():
                 if state is not LogState.GROWING:
@@ -150,22 +154,25 @@ class Logs:
         ]
 
     def indexed(self, recipe: int, path: str, index: LogIndex) -> bool:
-        """Store what one pass over a finished log found, in place of what was known; False when nothing changed."""
+        """Store what one pass over a finished log found, in place of what was known; False when nothing changed.
+
+        Raises `NoSuchRecipe`, `NoSuchTask`, `NoSuchResult` for a file that no log of ours can be.
+        """
         with self._ground.change() as change:
+            found = lifecycle.recipe_of(change, recipe)
+            address = parse_path(recipe, path)
             log = results.load_log(change.tx, recipe, path)
             if log is not None and log.sha256 == index.sha256 and log.state is not LogState.GROWING:
                 return False
             if log is None:
-                self._insert(change, parse_path(recipe, path), index.size)
-                log = results.load_log(change.tx, recipe, path)
-            if log is None:
-                raise NoSuchLog
-            found = lifecycle.recipe_of(change, recipe)
+                _require_owner(change.tx, found, address)
+                self._insert(change, address, index.size)
             results.set_log_index(change.tx, recipe, path, index, LogState.FINISHED)
-            new, gone = results.replace_parsed(change.tx, log, index.results, change.now)
+            new, gone = results.replace_parsed(change.tx, address, index.results, change.now)
             for result in new:
                 change.result_event(found.job, result)
-            if new or gone:
+            # what is found after settling is listed, but the verdict that was told stands
+            if (new or gone) and not found.settled:
                 lifecycle.count_results(change, recipe)
             _tell(change, recipe, path, LogState.FINISHED, index.size)
             return True
@@ -199,10 +206,10 @@ class Logs:
                 file.make_directories()
                 if not known:
                     self._insert(change, address, 0)
-            elif not results.has_message(change.tx, recipe.id, str(TooManyLogs())):
-                lifecycle.add_result(
-                    change, recipe, address.task, path="/", result=ResultValue.WARN, message=str(TooManyLogs())
-                )
+            elif not self._ground.gate.holds(recipe.id, gate.FULL):
+                change.gate(recipe.id, gate.FULL)
+                text = str(TooManyLogs())
+                lifecycle.add_result(change, recipe, address.task, path="/", result=ResultValue.WARN, message=text)
         if full:
             # outside: the Warn is to stay
             raise TooManyLogs
@@ -269,8 +276,10 @@ def _files(root: Path) -> Iterator[str]:
     for directory, _, names in os.walk(root):
         for name in names:
             path = Path(directory, name)
-            if not name.startswith(".") and path.stat().st_size > 0:
-                yield str(path.relative_to(root))
+            # it may be gone by now: replaced, or compressed
+            with contextlib.suppress(FileNotFoundError):
+                if not name.startswith(".") and path.stat().st_size > 0:
+                    yield str(path.relative_to(root))
 
 
 def _tell(change: Change, recipe: int, path: str, state: LogState, size: int) -> None:

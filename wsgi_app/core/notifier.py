@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from wsgi_app.errors import TooManyWaiters
+from wsgi_app.errors import TackroomError, TooManyWaiters
 
 T = TypeVar("T")
 
@@ -75,7 +75,11 @@ class Notifier:
         pause = threading.Event()
         while True:
             pause.wait(LOOK_SECONDS)
-            newest = self._latest()
+            try:
+                newest = self._latest()
+            except TackroomError:
+                # it passes; without a watcher everybody here would wait in vain
+                newest = self._newest
             with self._changed:
                 if self._waiters == 0 or self._closed:
                     self._watching = False

@@ -88,6 +88,9 @@ class Recipes:
         """Settle a recipe whose logs are all indexed (`late`: whose time is up). False when it was before."""
         with self._ground.change() as change:
             settled = lifecycle.settle(change, recipe, late=late)
+            if not late:
+                # every log on disk is indexed: these were begun, but no byte of them came
+                results.delete_growing(change.tx, recipe)
             if settled:
                 systems.assign(change, self._ground)
             return settled
@@ -125,7 +128,7 @@ class Recipes:
             raise Invalid(f"there is no system {name!r}", field="system")
         if found.recipe is not None:
             raise SystemBusy(f"{name} holds recipe {found.recipe}", field="system")
-        systems.give(change, self._ground, recipe, name)
+        systems.give(change, self._ground, recipe, found)
 
     def _require_owner(self, change: Change, caller: Caller, recipe: Recipe) -> None:
         actor = self._access.require(change.tx, caller, "submit")

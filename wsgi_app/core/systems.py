@@ -74,9 +74,10 @@ class Systems:
                 raise NoSuchSystem
             changed: System = evolve(found, **values)
             _check(changed)
-            systems.update_system(change.tx, name, **values)
-            change.event("system", None, name=name, state=self.state(changed), health=changed.health)
-            assign(change, self._ground)
+            if values:
+                systems.update_system(change.tx, name, **values)
+                change.event("system", None, name=name, state=self.state(changed), health=changed.health)
+                assign(change, self._ground)
         return self.get(name)
 
     def remove(self, caller: Caller, name: str) -> None:
@@ -143,20 +144,22 @@ def assign(change: Change, ground: Ground) -> None:
         if matched is None:
             continue
         for recipe, system in zip(group, matched, strict=True):
-            give(change, ground, recipe, system.name)
+            give(change, ground, recipe, system)
             del free[system.name]
         if not free:
             return
 
 
-def give(change: Change, ground: Ground, recipe: Recipe, system: str) -> None:
+def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None:
     """Give a queued recipe to a system: watchdog, directories, gate; the whole set may start with the last of them."""
     watchdog = change.now + ground.config.watchdog_seconds
     jobs.update_recipe(
-        change.tx, recipe.id, system=system, status=RecipeStatus.SCHEDULED, assigned=change.now, watchdog=watchdog
+        change.tx, recipe.id, system=system.name, status=RecipeStatus.SCHEDULED, assigned=change.now, watchdog=watchdog
     )
-    systems.update_system(change.tx, system, recipe=recipe.id)
-    change.event("system", None, name=system, state=SystemState.RUNNING, recipe=recipe.id)
+    systems.update_system(change.tx, system.name, recipe=recipe.id)
+    change.event(
+        "system", None, name=system.name, state=SystemState.RUNNING, health=system.health, recipe=recipe.id
+    )
     given = lifecycle.recipe_of(change, recipe.id)
     change.recipe_event(given)
     _publish(change, ground, given)

@@ -10,11 +10,14 @@ from cattrs.gen import make_dict_structure_fn, override
 from wsgi_app.clock import Clock, rfc3339
 from wsgi_app.errors import BadDocument
 from wsgi_app.model import Job, NewJob, NewTask, Recipe, Task
+from wsgi_app.states import Visibility
 
 
 def parse_job(body: bytes) -> NewJob:
     """Read a job as submitted. Raises `BadDocument`, naming every field that is wrong."""
     value = parse(body)
+    if not isinstance(value, dict):
+        raise BadDocument("a job is a JSON object")
     try:
         job: NewJob = _converter().structure(value, NewJob)
     except BaseValidationError as error:
@@ -123,6 +126,8 @@ def _task_value(task: Task) -> dict[str, Any]:
 def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True)
     converter.register_structure_hook(str, lambda value, _: _text(value))
+    # named, for it is a str: the hook above would take it, and any word with it
+    converter.register_structure_hook(Visibility, lambda value, _: Visibility(_text(value)))
     converter.register_structure_hook(int, lambda value, _: _whole(value))
     converter.register_structure_hook(bool, lambda value, _: _exactly(bool, value))
     converter.register_structure_hook_func(_is_array, lambda value, kind: _array(converter, value, kind))

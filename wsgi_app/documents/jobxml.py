@@ -6,11 +6,24 @@ and `tag` in `hostRequires` are ours.
 
 import re
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from lxml import etree
 
 from wsgi_app.errors import BadDocument
-from wsgi_app.model import Job, Log, NewJob, NewRecipe, NewRecipeSet, NewTask, Recipe, Requires, Result, Task
+from wsgi_app.model import (
+    Job,
+    Log,
+    LogAddress,
+    NewJob,
+    NewRecipe,
+    NewRecipeSet,
+    NewTask,
+    Recipe,
+    Requires,
+    Result,
+    Task,
+)
 from wsgi_app.states import RecipeStatus
 
 PRIORITIES = {"low": 10, "medium": 30, "normal": 50, "high": 70, "urgent": 90}
@@ -229,9 +242,9 @@ def _add_logs(parent: etree._Element, logs: list[Log]) -> None:
     if logs:
         holder = etree.SubElement(parent, "logs")
         for log in logs:
+            name = log.path.removeprefix(LogAddress(log.recipe, log.task, log.result, "").owner_path)
             # a relative reference: resolved against the document's own URL, `.../recipes/R/`
-            name = log.path.partition("logs/")[2] if log.task is None else log.path.rpartition("/logs/")[2]
-            etree.SubElement(holder, "log", name=_clean(name), href=_clean(log.path))
+            etree.SubElement(holder, "log", name=_clean(name), href=quote(log.path))
 
 
 def _times(started: float | None, finished: float | None) -> dict[str, str]:

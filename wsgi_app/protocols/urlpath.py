@@ -8,7 +8,8 @@ import re
 from urllib.parse import unquote_to_bytes
 
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
-_FORBIDDEN = re.compile("%(?:2[fF]|00)")
+_FORBIDDEN = re.compile("%(?:2[fF]|00)|\0")
+_DOT = re.compile("%2[eE]")
 _ABSOLUTE_FORM = re.compile("https?://[^/?#]*", re.IGNORECASE)
 
 
@@ -31,7 +32,8 @@ def canonical(target: str) -> bytes:
         raise BadPath(400)
     if _FORBIDDEN.search(path):
         raise BadPath(404)
-    return unquote_to_bytes(_resolved(path))
+    # httpd takes an encoded dot for a dot before it resolves segments
+    return unquote_to_bytes(_resolved(_DOT.sub(".", path)))
 
 
 def _resolved(path: str) -> str:

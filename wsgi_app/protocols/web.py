@@ -31,12 +31,6 @@ class Request(WerkzeugRequest):
     max_form_parts = 100
 
     @property
-    def max_content_length(self) -> int:  # type: ignore[override]
-        """The largest body; it also bounds those that come without a length."""
-        limit: int = self.environ["tackroom.max_body"]
-        return limit
-
-    @property
     def caller(self) -> Caller:
         """Who makes the call, as far as the wire tells."""
         return Caller(self.headers.get("Authorization") or None, self.remote_addr or "")
@@ -81,6 +75,8 @@ class Face:
     """A WSGI application made of routes; `refuse` turns a typed error or an HTTP exception into a response."""
 
     def __init__(self, routes: Sequence[Route], refuse: Callable[[Exception], Response]) -> None:
+        #: what it answers, in the order of precedence
+        self.routes = tuple(routes)
         # no redirects: clients take a 3xx to PUT or POST for a failure that passes (harness-beaker.md 0.3)
         self._map = Map(
             [Rule(route.rule, methods=route.methods, endpoint=route.handler) for route in routes],

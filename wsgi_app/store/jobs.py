@@ -8,9 +8,9 @@ from attrs import frozen
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 
 from wsgi_app.model import Job, NewJob, Recipe, RecipeSet, Requires, Task
-from wsgi_app.states import FINISHED_RECIPE, RecipeStatus, ResultValue, TaskStatus, Verdict, Visibility
+from wsgi_app.states import FINISHED_RECIPE, LogState, RecipeStatus, ResultValue, TaskStatus, Verdict, Visibility
 from wsgi_app.store import ids
-from wsgi_app.store.schema import idempotency, jobs, recipe_sets, recipes, tasks
+from wsgi_app.store.schema import idempotency, jobs, logs, recipe_sets, recipes, tasks
 
 
 def insert_job(tx: Connection, new: NewJob, *, owner: str, visibility: Visibility, now: float) -> int:
@@ -172,24 +172,36 @@ def unsettled_recipes(tx: Connection) -> list[Recipe]:
     return load_recipes(tx, and_(recipes.c.settled.is_(False), recipes.c.system.is_not(None)))
 
 
+def late_recipes(tx: Connection) -> list[Recipe]:
+    """Return the recipes that were settled before all their logs were indexed, and some still are not."""
+    growing = select(logs.c.path).where(logs.c.recipe == recipes.c.id, logs.c.state == LogState.GROWING).exists()
+    return load_recipes(tx, and_(recipes.c.late.is_(True), growing))
+
+
+def existing(tx: Connection, numbers: Collection[int]) -> set[int]:
+    """Return those of the numbers that are recipes."""
+    return set(tx.execute(select(recipes.c.id).where(recipes.c.id.in_(numbers))).scalars())
+
+
 def assignable(tx: Connection) -> list[list[Recipe]]:
-    """Return the sets that wait for systems, each as its recipes without tasks: by priority, then age.
+    """Return the sets that wait for systems, each as its waiting recipes without tasks: by priority, then age.
 
     A set of a later stage is not among them until all sets of earlier stages of its job are settled.
     """
-    earlier = recipe_sets.alias("earlier")
-    before = recipes.alias("before")
-    unsettled_before = (
-        select(before.c.id)
-        .join(earlier, earlier.c.id == before.c.recipe_set)
-        .where(earlier.c.job == recipe_sets.c.job, earlier.c.stage < recipe_sets.c.stage, before.c.settled.is_(False))
-        .exists()
+    # by job, once: asked for each recipe, this took 200 ms with 600 recipes waiting
+    due = (
+        select(recipes.c.job, func.min(recipe_sets.c.stage).label("stage"))
+        .join(recipe_sets, recipe_sets.c.id == recipes.c.recipe_set)
+        .where(recipes.c.settled.is_(False))
+        .group_by(recipes.c.job)
+        .subquery()
     )
     query = (
         select(recipes)
         .join(recipe_sets, recipe_sets.c.id == recipes.c.recipe_set)
         .join(jobs, jobs.c.id == recipes.c.job)
-        .where(recipe_sets.c.status == RecipeStatus.QUEUED, ~unsettled_before)
+        .join(due, and_(due.c.job == recipes.c.job, due.c.stage == recipe_sets.c.stage))
+        .where(recipes.c.status == RecipeStatus.QUEUED)
         .order_by(jobs.c.priority.desc(), recipe_sets.c.id, recipes.c.id)
     )
     groups: dict[int, list[Recipe]] = defaultdict(list)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
-from wsgi_app.model import Log, LogIndex, Mark, ParsedResult, Result
+from wsgi_app.model import Log, LogAddress, LogIndex, Mark, ParsedResult, Result
 from wsgi_app.states import LogState, ResultValue
 from wsgi_app.store import ids
 from wsgi_app.store.schema import logs, results, tasks
@@ -16,7 +16,9 @@ def insert_result(tx: Connection, result: Result) -> None:
     tx.execute(insert(results).values(_values(result)))
 
 
-def replace_parsed(tx: Connection, log: Log, found: Iterable[ParsedResult], now: float) -> tuple[list[Result], int]:
+def replace_parsed(
+    tx: Connection, log: LogAddress, found: Iterable[ParsedResult], now: float
+) -> tuple[list[Result], int]:
     """Replace the results that were found in a log; return the new ones and how many old ones went."""
     gone = tx.execute(delete(results).where(results.c.recipe == log.recipe, results.c.log == log.path)).rowcount
     parsed = list(found)
@@ -128,6 +130,11 @@ def tasks_of(tx: Connection, recipes: Iterable[int]) -> Mapping[int, int]:
     """Return task id to recipe id for all tasks of these recipes."""
     query = select(tasks.c.id, tasks.c.recipe).where(tasks.c.recipe.in_(list(recipes)))
     return {row.id: row.recipe for row in tx.execute(query)}
+
+
+def delete_growing(tx: Connection, recipe: int) -> None:
+    """Forget the recipe's logs that were not indexed."""
+    tx.execute(delete(logs).where(logs.c.recipe == recipe, logs.c.state == LogState.GROWING))
 
 
 def set_log_size(tx: Connection, recipe: int, path: str, size: int) -> None:

@@ -119,6 +119,7 @@ recipes = Table(
     Index(None, "recipe_set"),
     Index(None, "status"),
     Index(None, "settled"),
+    Index(None, "late"),
     Index(None, "watchdog"),
 )
 

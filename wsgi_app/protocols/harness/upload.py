@@ -7,7 +7,10 @@ from wsgi_app.model import Span
 from wsgi_app.protocols.web import Environ, Request
 
 #: as httpd takes it: the unit in any case, digits only, nothing before or behind
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)", re.IGNORECASE | re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes 0*([0-9]+)-0*([0-9]+)/(?:0*([0-9]+)|\*)", re.IGNORECASE | re.ASCII)
+
+#: more digits than any place in a file has; larger numbers are all alike to us
+_DIGITS = 19
 
 #: a client that sends nothing for this long is gone; httpd has the same patience
 SILENT_SECONDS = 60
@@ -43,11 +46,15 @@ def parse_content_range(text: str) -> Span:
     found = _CONTENT_RANGE.fullmatch(text)
     if found is None:
         raise BadRange
-    first, last = int(found[1]), int(found[2])
-    total = None if found[3] == "*" else int(found[3])
+    first, last = _number(found[1]), _number(found[2])
+    total = None if found[3] is None else _number(found[3])
     if last < first or (total is not None and total <= last):
         raise BadRange
     return Span(first, last, total)
+
+
+def _number(digits: str) -> int:
+    return int(digits) if len(digits) <= _DIGITS else int(10**_DIGITS)
 
 
 def _length(environ: Environ) -> int | None:

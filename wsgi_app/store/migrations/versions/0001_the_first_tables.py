@@ -120,6 +120,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("recipes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_recipes_job"), ["job"], unique=False)
+        batch_op.create_index(batch_op.f("ix_recipes_late"), ["late"], unique=False)
         batch_op.create_index(batch_op.f("ix_recipes_recipe_set"), ["recipe_set"], unique=False)
         batch_op.create_index(batch_op.f("ix_recipes_settled"), ["settled"], unique=False)
         batch_op.create_index(batch_op.f("ix_recipes_status"), ["status"], unique=False)
