@@ -19,7 +19,7 @@ run:
 
 test:
 	@.ci/install --httpd test
-	$(VENV)/pytest $(ARGS)
+	$(VENV)/pytest -n 2 --dist loadfile $(ARGS)
 
 install:
 	@.ci/install

@@ -39,6 +39,7 @@ setup(
             "pytest>=8.3",
             "pytest-randomly>=3.16",
             "pytest-timeout>=2.3",
+            "pytest-xdist>=3.6",
             "webtest>=3.0.2",
             "webob>=1.8.9",
         ],

@@ -164,7 +164,7 @@ def cases() -> Iterator[Any]:
                 yield pytest.param(plane, row, id=f"{plane}-{row.number}-{row.what}")
 
 
-@pytest.mark.parametrize(("plane", "row"), cases(), indirect=["plane"])
+@pytest.mark.parametrize(("plane", "row"), list(cases()), indirect=["plane"], scope="session")
 def test_the_table(plane: "Plane", row: Row) -> None:
     """Each request is answered as its row says, and by whom it says."""
     if row.given:

@@ -157,9 +157,7 @@ def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None
         change.tx, recipe.id, system=system.name, status=RecipeStatus.SCHEDULED, assigned=change.now, watchdog=watchdog
     )
     systems.update_system(change.tx, system.name, recipe=recipe.id)
-    change.event(
-        "system", None, name=system.name, state=SystemState.RUNNING, health=system.health, recipe=recipe.id
-    )
+    change.event("system", None, name=system.name, state=SystemState.RUNNING, health=system.health, recipe=recipe.id)
     given = lifecycle.recipe_of(change, recipe.id)
     change.recipe_event(given)
     _publish(change, ground, given)
@@ -190,13 +188,38 @@ def _held_recipe(change: Change, name: str) -> Recipe | None:
 
 def _match(recipes: Sequence[Recipe], free: list[System]) -> list[System] | None:
     """Return a system for each recipe, all different, or None when there is no such choice."""
-    if not recipes:
-        return []
-    for system in _fitting(recipes[0], free):
-        rest = _match(recipes[1:], [other for other in free if other is not system])
-        if rest is not None:
-            return [system, *rest]
-    return None
+    wishes = [list(_fitting(recipe, free)) for recipe in recipes]
+    chosen: dict[int, System] = {}
+    for number in range(len(wishes)):
+        if not _choose(number, wishes, chosen):
+            return None
+    return [chosen[number] for number in range(len(wishes))]
+
+
+def _choose(number: int, wishes: list[list[System]], chosen: dict[int, System]) -> bool:
+    """Find a system for one recipe more, moving others to other systems where that helps.
+
+    An augmenting path of bipartite matching: trying all choices takes for ever with a dozen systems.
+    """
+    takers = {system.name: taker for taker, system in chosen.items()}
+    reached: dict[str, int] = {}
+    queue = [number]
+    for asking in queue:
+        for system in wishes[asking]:
+            if system.name in reached:
+                continue
+            reached[system.name] = asking
+            if system.name in takers:
+                queue.append(takers[system.name])
+                continue
+            found: System | None = system
+            while found is not None:
+                taker = reached[found.name]
+                before = chosen.get(taker)
+                chosen[taker] = found
+                found = before
+            return True
+    return False
 
 
 def _fitting(recipe: Recipe, free: Iterable[System]) -> Iterable[System]:

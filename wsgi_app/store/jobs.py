@@ -1,7 +1,8 @@
 """Jobs, recipe sets, recipes and tasks."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from attrs import frozen
@@ -183,8 +184,8 @@ def existing(tx: Connection, numbers: Collection[int]) -> set[int]:
     return set(tx.execute(select(recipes.c.id).where(recipes.c.id.in_(numbers))).scalars())
 
 
-def assignable(tx: Connection) -> list[list[Recipe]]:
-    """Return the sets that wait for systems, each as its waiting recipes without tasks: by priority, then age.
+def assignable(tx: Connection) -> Iterator[list[Recipe]]:
+    """Yield the sets that wait for systems, each as its waiting recipes without tasks: by priority, then age.
 
     A set of a later stage is not among them until all sets of earlier stages of its job are settled.
     """
@@ -204,10 +205,8 @@ def assignable(tx: Connection) -> list[list[Recipe]]:
         .where(recipes.c.status == RecipeStatus.QUEUED)
         .order_by(jobs.c.priority.desc(), recipe_sets.c.id, recipes.c.id)
     )
-    groups: dict[int, list[Recipe]] = defaultdict(list)
-    for row in tx.execute(query):
-        groups[row.recipe_set].append(_recipe(row, ()))
-    return list(groups.values())
+    for _, members in groupby(tx.execute(query).all(), key=lambda row: row.recipe_set):
+        yield [_recipe(row, ()) for row in members]
 
 
 def overdue_sets(tx: Connection, now: float) -> list[int]:

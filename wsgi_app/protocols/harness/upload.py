@@ -7,7 +7,7 @@ from wsgi_app.model import Span
 from wsgi_app.protocols.web import Environ, Request
 
 #: as httpd takes it: the unit in any case, digits only, nothing before or behind
-_CONTENT_RANGE = re.compile(r"bytes 0*([0-9]+)-0*([0-9]+)/(?:0*([0-9]+)|\*)", re.IGNORECASE | re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/(?:([0-9]+)|\*)", re.IGNORECASE | re.ASCII)
 
 #: more digits than any place in a file has; larger numbers are all alike to us
 _DIGITS = 19
@@ -54,6 +54,7 @@ def parse_content_range(text: str) -> Span:
 
 
 def _number(digits: str) -> int:
+    digits = digits.lstrip("0") or "0"
     return int(digits) if len(digits) <= _DIGITS else int(10**_DIGITS)
 
 

@@ -1,0 +1,149 @@
+"""Which recipe gets which system, and when; and the gate as the image of the database."""
+
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from wsgi_app.errors import Conflict, Denied
+from wsgi_app.model import NewJob, NewRecipe, NewRecipeSet, Requires
+from wsgi_app.states import RecipeStatus, Visibility
+
+
+def statuses(bench: Any, job: Any) -> list[RecipeStatus]:
+    """The status of each recipe of a job."""
+    found = bench.gateway.jobs.get(bench.admin, job.id)
+    return [recipe.status for group in found.recipe_sets for recipe in group.recipes]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_stages(bench: Any, one: NewRecipe, late: bool) -> None:
+    """Sets of stage 1 get systems only when all of stage 0 is settled, not merely finished."""
+    job = bench.submit(
+        NewRecipeSet((evolve(one, system="b"),), stage=1),
+        NewRecipeSet((one,)),
+        NewRecipeSet((evolve(one, system="b"),)),
+    )
+    second, first, other = (group.recipes[0].id for group in job.recipe_sets)
+    bench.claim("a")
+    bench.claim("b")
+    assert statuses(bench, job) == [RecipeStatus.QUEUED, RecipeStatus.WAITING, RecipeStatus.WAITING]
+    bench.run(first)
+    bench.run(other)
+    assert bench.claim("b") is None
+    bench.gateway.recipes.settle(first)
+    assert bench.claim("b") is None
+    if late:
+        bench.clock.now += 30
+        bench.claim("b")
+        bench.round()
+    else:
+        bench.gateway.recipes.settle(other)
+    assert bench.recipe(second).status is RecipeStatus.WAITING
+    assert bench.gateway.systems.get("b").recipe == second
+
+
+def test_whole_sets(bench: Any, one: NewRecipe) -> None:
+    """A set gets its systems all at once, or none; a later one that fits goes first meanwhile."""
+    pair = bench.submit(NewRecipeSet((one, evolve(one, system="b"))))
+    single = bench.submit(NewRecipeSet((one,)))
+    assert bench.claim("a") is not None
+    assert (statuses(bench, pair), statuses(bench, single)) == ([RecipeStatus.QUEUED] * 2, [RecipeStatus.WAITING])
+    bench.run(single.recipe_sets[0].recipes[0].id)
+    assert bench.claim("b") is None
+    assert bench.claim("a") is not None
+    assert statuses(bench, pair) == [RecipeStatus.WAITING] * 2
+
+
+def test_priority(bench: Any, one: NewRecipe) -> None:
+    """Higher priority first, then age."""
+    jobs = [bench.gateway.jobs.submit(bench.admin, NewJob((NewRecipeSet((one,)),), priority=p)) for p in (50, 90, 90)]
+    order = []
+    while bench.claim("a") is not None:
+        order.append(bench.gateway.systems.get("a").recipe)
+        bench.run(order[-1])
+    assert order == [jobs[place].recipe_sets[0].recipes[0].id for place in (1, 2, 0)]
+
+
+def test_requirements(bench: Any, one: NewRecipe) -> None:
+    """A recipe gets a system of its type with all its tags, and a set different ones, found by looking further."""
+    bench.gateway.systems.change(bench.admin, "a", type="x", tags=("kvm", "big"))
+    bench.gateway.systems.change(bench.admin, "b", type="x", tags=("kvm",))
+    wide = evolve(one, system=None, requires=Requires("x", ("kvm",)))
+    narrow = evolve(one, system=None, requires=Requires(None, ("big",)))
+    nowhere = bench.submit(NewRecipeSet((evolve(one, system=None, requires=Requires("y")),)))
+    job = bench.submit(NewRecipeSet((wide, narrow)))
+    bench.claim("a")
+    bench.claim("b")
+    assert statuses(bench, nowhere) == [RecipeStatus.QUEUED]
+    found = bench.gateway.jobs.get(bench.admin, job.id).recipe_sets[0].recipes
+    assert [recipe.system for recipe in found] == ["b", "a"]
+
+
+@pytest.mark.timeout(20)
+def test_many_systems_that_do_not_suffice(bench: Any, one: NewRecipe) -> None:
+    """A large set that cannot be matched is found out quickly, and matched as soon as it can be."""
+    names = [f"n{number}" for number in range(24)]
+    bench.systems(*names)
+    for name in names:
+        assert bench.claim(name) is None
+    wide = evolve(one, system=None)
+    rare = evolve(one, system=None, requires=Requires(None, ("rare",)))
+    job = bench.submit(NewRecipeSet((*[wide] * 22, rare)))
+    assert set(statuses(bench, job)) == {RecipeStatus.QUEUED}
+    bench.gateway.systems.change(bench.admin, names[0], tags=("rare",))
+    found = bench.gateway.jobs.get(bench.admin, job.id).recipe_sets[0].recipes
+    assert {recipe.status for recipe in found} == {RecipeStatus.WAITING}
+    assert len({recipe.system for recipe in found}) == 23
+    assert found[-1].system == names[0]
+
+
+def test_gate_rebuild(bench: Any, one: NewRecipe) -> None:
+    """Rebuilding the gate brings back what was removed, and removes what was added."""
+    job = bench.gateway.jobs.submit(bench.admin, NewJob((NewRecipeSet((one,)),), visibility=Visibility.PRIVATE))
+    bench.gateway.systems.change(bench.admin, "a", address="192.0.2.1")
+    harness = bench.claim("a")
+    number = job.recipe_sets[0].recipes[0].id
+    before = bench.gate(number)
+    assert {"private", "ip-192.0.2.1"} < before
+    assert len(before) == 4
+    root = bench.config.gate / str(number)
+    for name in before:
+        (root / name).unlink()
+    for name in ("open", "closed", "key-" + "0" * 40, "task-9.closed"):
+        (root / name).touch()
+    bench.gateway.recipes.rebuild_gate()
+    assert bench.gate(number) == before
+    assert bench.put(harness, number, "log")
+    for path in root.iterdir():
+        path.unlink()
+    root.rmdir()
+    with pytest.raises(Denied):
+        bench.put(harness, number, "log")
+    bench.gateway.recipes.rebuild_gate()
+    assert bench.gate(number) == before
+
+
+def test_gate_rebuild_of_the_finished(bench: Any, one: NewRecipe) -> None:
+    """Closed files come back for what is finished but not settled."""
+    job = bench.submit(NewRecipeSet((one,)))
+    bench.claim("a")
+    recipe = job.recipe_sets[0].recipes[0]
+    bench.run(recipe.id)
+    closed = {"closed", *(f"task-{task.id}.closed" for task in recipe.tasks)}
+    assert closed < bench.gate(recipe.id)
+    for name in closed:
+        (bench.config.gate / str(recipe.id) / name).unlink()
+    bench.gateway.recipes.rebuild_gate()
+    assert closed < bench.gate(recipe.id)
+
+
+def test_nothing_changes_without_a_commit(bench: Any, one: NewRecipe) -> None:
+    """What a refused call would have changed is not there, and the gate shows nothing of it."""
+    job = bench.submit(NewRecipeSet((one,)))
+    before = bench.gateway.events.latest()
+    number = job.recipe_sets[0].recipes[0].id
+    with pytest.raises(Conflict, match="for a"):
+        bench.gateway.recipes.issue_key(bench.admin, number, system="b")
+    assert bench.gateway.events.latest() == before
+    assert not (bench.config.gate / str(number)).exists()

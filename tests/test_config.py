@@ -1,0 +1,106 @@
+"""Settings: where values come from, and what is said about wrong ones."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsgi_app.config import Config, load, settings
+from wsgi_app.errors import Invalid
+from wsgi_app.states import Visibility
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The configuration file of a data directory."""
+    return tmp_path / "tackroom.toml"
+
+
+def test_defaults(tmp_path: Path) -> None:
+    """Without anything all is default, and every setting has its line of documentation."""
+    loaded = load({"TACKROOM_DATA": str(tmp_path)})
+    assert loaded.config == Config(data=tmp_path)
+    assert loaded.origin["data"] == "environment"
+    assert {origin for name, origin in loaded.origin.items() if name != "data"} == {"default"}
+    assert all(setting.metadata["doc"].endswith(".") for setting in settings())
+
+
+def test_origins(file: Path) -> None:
+    """The environment goes before the file, the file before the default; each value knows its origin."""
+    file.write_text(
+        'workers = 3\nthreads = 5\nprecreate = ["a.log", "b.log"]\nvisibility = "private"\nopen_gate = true\n'
+    )
+    loaded = load({"TACKROOM_DATA": str(file.parent), "TACKROOM_WORKERS": "4", "TACKROOM_PREFIX": ""})
+    config = loaded.config
+    assert (config.workers, config.threads, config.prefix) == (4, 5, "/")
+    assert (config.precreate, config.visibility, config.open_gate) == (("a.log", "b.log"), Visibility.PRIVATE, True)
+    assert [loaded.origin[name] for name in ("workers", "threads", "prefix")] == ["environment", str(file), "default"]
+
+
+def test_named_file(tmp_path: Path) -> None:
+    """TACKROOM_CONFIG names another file, which must be there."""
+    path = tmp_path / "site.toml"
+    with pytest.raises(Invalid, match="no such configuration file"):
+        load({"TACKROOM_CONFIG": str(path)})
+    path.write_text('data = "/srv/lab"')
+    assert load({"TACKROOM_CONFIG": str(path)}).config.data == Path("/srv/lab")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("OPEN_GATE", "Yes", True),
+        ("OPEN_GATE", "0", False),
+        ("PRECREATE", "a.log b.log", ("a.log", "b.log")),
+        ("QUIET_SECONDS", "0.25", 0.25),
+        ("VISIBILITY", "private", Visibility.PRIVATE),
+        ("PREFIX", "/t/lab/", "/t/lab/"),
+        ("MAX_LOG", "5", 5),
+    ],
+)
+def test_environment(tmp_path: Path, name: str, text: str, value: Any) -> None:
+    """Each kind of setting can be written in the environment."""
+    config = load({"TACKROOM_DATA": str(tmp_path), f"TACKROOM_{name}": text}).config
+    assert getattr(config, name.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"TACKROOM_WORKERS": "many"}, "workers"),
+        ({"TACKROOM_WORKERS": "0"}, "workers"),
+        ({"TACKROOM_OPEN_GATE": "maybe"}, "open_gate"),
+        ({"TACKROOM_VISIBILITY": "secret"}, "visibility"),
+        ({"TACKROOM_FRONT": "nginx"}, "front"),
+        ({"TACKROOM_PREFIX": "t/"}, "prefix"),
+        ({"TACKROOM_PREFIX": "/t"}, "prefix"),
+        ({"TACKROOM_PREFIX": "/a//b/"}, "prefix"),
+        ({"TACKROOM_QUIET_SECONDS": "soon"}, "quiet_seconds"),
+    ],
+)
+def test_wrong_environment(tmp_path: Path, environ: dict[str, str], said: str) -> None:
+    """A wrong value is refused by its setting's name."""
+    with pytest.raises(Invalid, match=said):
+        load({"TACKROOM_DATA": str(tmp_path), **environ})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"colour = 1", "unknown setting: colour"),
+        (b"workers = ", "tackroom.toml"),
+        (b"workers = 'x'\nthreads = 'y'", "threads"),
+        (b"\xff\xfe", "tackroom.toml"),
+        (b"precreate = 5", "precreate"),
+        (b"open_gate = 'perhaps'", "open_gate"),
+    ],
+)
+def test_wrong_file(file: Path, content: bytes, said: str) -> None:
+    """A wrong file is refused, and the answer says where and what."""
+    file.write_bytes(content)
+    with pytest.raises(Invalid, match=said):
+        load({"TACKROOM_DATA": str(file.parent)})
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(Invalid, match="directory"):
+        load({"TACKROOM_DATA": str(file.parent)})
