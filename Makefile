@@ -30,7 +30,10 @@ check:
 	$(VENV)/ruff check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
-	$(VENV)/tackroom httpd-check
+	@mkdir -p build/httpd
+	PATH=$$PATH:/usr/sbin apache2 -t -C 'Define TR_DATA "$(CURDIR)/build/httpd"' -C 'Define TR_RUN "$(CURDIR)/build/httpd"' \
+	    -C 'Define TR_LISTEN 127.0.0.1:8080' -C 'Define TR_SOCKET "$(CURDIR)/build/httpd/web.sock"' \
+	    -C 'Define TR_CONF "$(CURDIR)/apache"' -f "$(CURDIR)/apache/tackroom.conf"
 	$(VENV)/sphinx-build -W --keep-going -q -b html docs build/docs/html
 
 docs:

@@ -64,7 +64,10 @@ class Server:
             try:
                 self._come_up(children)
                 if not self._stop.is_set():
-                    place.write_text(self.url + self._config.prefix + "\n")
+                    # by rename: whoever finds it finds it whole
+                    fresh = place.with_name("url.new")
+                    fresh.write_text(self.url + self._config.prefix + "\n")
+                    fresh.replace(place)
                     self._say(f"Tackroom listening on {self.url}")
                 while not self._stop.wait(LOOK_SECONDS):
                     children.look()
