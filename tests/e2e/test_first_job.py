@@ -114,3 +114,17 @@ def test_the_exit_status_tells_the_verdict(make_lab: Callable[..., Lab], tmp_pat
     assert "fail" in done.stdout
     refused = lab.command("job", "show", "999999", check=False)
     assert (refused.returncode, refused.stderr) == (4, "tackroom: There is no such job. (status 404, job.unknown)\n")
+
+
+def test_tail_follows_a_log_from_before_its_first_byte_to_its_end(make_lab: Callable[..., Lab], tmp_path: Path) -> None:
+    """It waits for a log that nobody has written yet, prints what comes, and leaves when the recipe is settled."""
+    lab = make_lab("apache")
+    job = lab.job({"name": "t", "script": "for n in 1 2 3 4 5 6; do echo line $n; sleep 0.3; done"})
+    recipe = job["recipe_sets"][0]["recipes"][0]
+    path = f"tasks/{recipe['tasks'][0]['id']}/logs/taskout.log"
+    environ = {**lab.environment(), "TACKROOM_URL": lab.url, "TACKROOM_TOKEN": lab.token}
+    words = ["log", "tail", "-f", str(recipe["id"]), path]
+    with subprocess.Popen([*tackroom(), *words], env=environ, stdout=subprocess.PIPE, text=True) as tail:
+        lab.command("harness", "--system", "demo", "--once", "--state", str(tmp_path / "state"))
+        printed, _ = tail.communicate(timeout=60)
+    assert (tail.returncode, printed.splitlines()) == (0, [f"line {number}" for number in range(1, 7)])

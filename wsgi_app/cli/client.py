@@ -65,7 +65,10 @@ class Client:
         try:
             response = self._pool.request(method, urljoin(self.url, path), body=body, headers=sent, redirect=False)
         except urllib3.exceptions.HTTPError as error:
-            raise Unreachable(f"no Tackroom answers at {self.url}: start one with 'tackroom serve' ({error})") from None
+            reason = str(error).rpartition(": ")[2]
+            raise Unreachable(
+                f"no Tackroom answers at {self.url} ({reason}): start one with 'tackroom serve'"
+            ) from None
         if response.status >= 400:
             raise Refused(response.status, _reason(response))
         return response

@@ -71,24 +71,31 @@ def show(recipe: int, path: str, raw: bool) -> None:
 def tail(recipe: int, path: str, lines: int, follow: bool, raw: bool) -> None:
     """Print the last lines of a log of recipe R."""
     client = Client.from_environment()
-    size = _size(client, recipe, path)
+    size = _size(client, recipe, path, follow)
     # lines of up to 1,000 bytes on average; a log of longer ones shows fewer
     first = max(0, size - 1000 * (lines + 1))
-    data = b"".join(_blocks(client, recipe, path, first))
+    data = b"".join(_blocks(client, recipe, path, first)) if size else b""
     _print(b"".join(data.splitlines(keepends=True)[-lines:]) if lines else b"", raw)
     place = first + len(data)
     while follow:
         finished = client.get(f"recipes/{recipe}/")["settled"]
-        for block in _blocks(client, recipe, path, place):
-            place += len(block)
-            _print(block, raw)
+        if _size(client, recipe, path, not finished) > place:
+            for block in _blocks(client, recipe, path, place):
+                place += len(block)
+                _print(block, raw)
         if finished:
             return
         time.sleep(LOOK_SECONDS)
 
 
-def _size(client: Client, recipe: int, path: str) -> int:
-    return int(client.call("HEAD", f"recipes/{recipe}/{path}").headers["Content-Length"])
+def _size(client: Client, recipe: int, path: str, follow: bool) -> int:
+    """Return how long a log is; one that is to be followed need not be there yet."""
+    try:
+        return int(client.call("HEAD", f"recipes/{recipe}/{path}").headers["Content-Length"])
+    except Refused as refusal:
+        if refusal.status == 404 and follow:
+            return 0
+        raise
 
 
 def _blocks(client: Client, recipe: int, path: str, first: int) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 import os
 import pwd
 import signal
+import socket
 import subprocess
 import threading
 from pathlib import Path
@@ -43,7 +44,7 @@ def serve(data: Path | None, listen: str, front: str, user: str | None) -> None:
     """Run a whole Tackroom on this machine, in the foreground, until SIGTERM or Ctrl-C."""
     host, port = _address(listen)
     account = account_of(user)
-    config = _config(data_directory(data, account), _front(front), f"http://{host}:{port}/")
+    config = _config(data_directory(data, account), _front(front), host, port)
     Server(config, host, port, account, click.echo).run()
 
 
@@ -91,6 +92,7 @@ def account_of(user: str | None) -> Account | None:
 
 
 def data_directory(given: Path | None, account: Account | None) -> Path:
+    """Return where the data goes: where it was asked for, else ./var, or out of root's home where others may go."""
     default = Path(given or os.environ.get(ENV_PREFIX + "DATA") or "var").absolute()
     if given is not None or account is None or _reaches(account, default.parent):
         return default
@@ -114,11 +116,15 @@ def _front(wish: str) -> str:
     return "none"
 
 
-def _config(data: Path, front: str, base_url: str) -> Config:
+def _config(data: Path, front: str, host: str, port: int) -> Config:
     # the children read their settings from the environment too
     os.environ[ENV_PREFIX + "DATA"] = str(data)
     os.environ[ENV_PREFIX + "FRONT"] = front
-    os.environ.setdefault(ENV_PREFIX + "BASE_URL", base_url)
+    config = load().config
+    if config.base_url:
+        return config
+    name = socket.getfqdn() if host in ("0.0.0.0", "[::]") else host  # noqa: S104 - compared, not bound
+    os.environ[ENV_PREFIX + "BASE_URL"] = f"http://{name}:{port}{config.prefix}"
     return load().config
 
 

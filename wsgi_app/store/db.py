@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from wsgi_app.errors import DatabaseBusy, DiskFull, TackroomError
+from wsgi_app.errors import DatabaseBusy, DiskFull, TackroomError, Unavailable
 
 #: seconds that a call waits for the database's writer lock
 BUSY_SECONDS = 20
@@ -83,12 +84,16 @@ def _translated() -> Iterator[None]:
         yield
     except OperationalError as error:
         raise _typed(error) from error
+    except PoolTimeout as error:
+        raise DatabaseBusy from error
 
 
 def _typed(error: OperationalError) -> TackroomError | OperationalError:
     text = str(error.orig)
     if "locked" in text or "busy" in text:
         return DatabaseBusy()
-    if "full" in text or "disk I/O" in text:
+    if "full" in text:
         return DiskFull()
+    if "unable to open" in text or "disk I/O" in text or "readonly" in text:
+        return Unavailable(f"the database cannot be used now: {text}")
     return error
