@@ -16,12 +16,12 @@ from wsgi_app.states import (
     verdict,
     worst,
 )
-from wsgi_app.store import access, ids, jobs, results, systems
+from wsgi_app.store import access, ids, jobs, recipes, results, systems
 
 
 def recipe_of(change: Change, recipe: int) -> Recipe:
     """Return a recipe as it is now, or raise `NoSuchRecipe`."""
-    found = jobs.load_recipe(change.tx, recipe)
+    found = recipes.load_recipe(change.tx, recipe)
     if found is None:
         raise NoSuchRecipe
     return found
@@ -51,10 +51,10 @@ def add_result(change: Change, recipe: Recipe, task: int | None, **values: Any) 
 def _worsen(change: Change, recipe: Recipe, task_id: int | None, value: ResultValue) -> None:
     task = None if task_id is None else task_of(recipe, task_id)
     if task is not None and worst((task.result, value)) is not task.result:
-        jobs.update_task(change.tx, task.id, result=value)
+        recipes.update_task(change.tx, task.id, result=value)
         change.task_event(recipe, task, result=value)
     if worst((recipe.result, value)) is not recipe.result:
-        jobs.update_recipe(change.tx, recipe.id, result=value)
+        recipes.update_recipe(change.tx, recipe.id, result=value)
         change.recipe_event(recipe, result=value)
         refresh_job(change, recipe.job)
 
@@ -69,18 +69,18 @@ def count_results(change: Change, recipe_id: int) -> None:
     for task in recipe.tasks:
         value = worst(found.get(task.id, ()))
         if value is not task.result:
-            jobs.update_task(change.tx, task.id, result=value)
+            recipes.update_task(change.tx, task.id, result=value)
             change.task_event(recipe, task, result=value)
     value = worst(value for values in found.values() for value in values)
     if value is not recipe.result:
-        jobs.update_recipe(change.tx, recipe.id, result=value)
+        recipes.update_recipe(change.tx, recipe.id, result=value)
         change.recipe_event(recipe, result=value)
         refresh_job(change, recipe.job)
 
 
 def end_task(change: Change, recipe: Recipe, task: Task, status: TaskStatus, *, closes: float) -> None:
     """End a task; its logs close at `closes`. The recipe is not looked at: see `refresh`."""
-    jobs.update_task(change.tx, task.id, status=status, finished=change.now, closes=closes)
+    recipes.update_task(change.tx, task.id, status=status, finished=change.now, closes=closes)
     change.task_event(recipe, task, status=status)
     if closes <= change.now:
         change.gate(recipe.id, gate.task_name(task.id))
@@ -93,7 +93,7 @@ def end_tasks(change: Change, recipe: Recipe, status: TaskStatus, message: str |
             end_task(change, recipe, task, status, closes=change.now + grace)
             if message is not None:
                 add_result(change, recipe, task.id, path="/", result=ResultValue.WARN, score=0, message=message)
-    jobs.update_recipe(change.tx, recipe.id, reason=message)
+    recipes.update_recipe(change.tx, recipe.id, reason=message)
     refresh(change, recipe.id, grace=grace)
 
 
@@ -113,7 +113,7 @@ def refresh(change: Change, recipe_id: int, *, grace: float = 0.0) -> None:
             change.gate(recipe.id, gate.CLOSED)
     elif recipe.started is None:
         values["started"] = change.now
-    jobs.update_recipe(change.tx, recipe.id, **values)
+    recipes.update_recipe(change.tx, recipe.id, **values)
     change.recipe_event(recipe, status=status)
     refresh_set(change, recipe.recipe_set)
     refresh_job(change, recipe.job)
@@ -131,8 +131,8 @@ def _release(change: Change, recipe: Recipe) -> None:
 
 def refresh_set(change: Change, recipe_set: int) -> None:
     """Bring a set's status in line with its recipes."""
-    statuses = (state.status for state in jobs.recipe_states(change.tx, recipe_set=recipe_set))
-    jobs.update_set(change.tx, recipe_set, status=group_status(statuses))
+    statuses = (state.status for state in recipes.recipe_states(change.tx, recipe_set=recipe_set))
+    recipes.update_set(change.tx, recipe_set, status=group_status(statuses))
 
 
 def settle(change: Change, recipe_id: int, *, late: bool) -> bool:
@@ -140,18 +140,19 @@ def settle(change: Change, recipe_id: int, *, late: bool) -> bool:
     recipe = recipe_of(change, recipe_id)
     if recipe.settled or not recipe.status.finished:
         return False
-    jobs.update_recipe(change.tx, recipe.id, settled=True, late=late)
+    recipes.update_recipe(change.tx, recipe.id, settled=True, late=late)
     change.recipe_event(recipe, settled=True, late=late)
     refresh_job(change, recipe.job)
     return True
 
 
 def refresh_job(change: Change, job_id: int) -> None:
+    """Bring a job's status, result, end and verdict in line with its recipes."""
     job = jobs.load_job_row(change.tx, job_id)
-    recipes = jobs.recipe_states(change.tx, job_id)
-    status = group_status(recipe.status for recipe in recipes)
-    result = worst(recipe.result for recipe in recipes)
-    settled = all(recipe.settled for recipe in recipes)
+    states = recipes.recipe_states(change.tx, job_id)
+    status = group_status(state.status for state in states)
+    result = worst(state.result for state in states)
+    settled = all(state.settled for state in states)
     if (status, result, settled) == (job.status, job.result, job.settled):
         return
     values: dict[str, object] = {"status": status, "result": result, "settled": settled}
@@ -160,7 +161,7 @@ def refresh_job(change: Change, job_id: int) -> None:
     if status.finished and job.finished is None:
         values.update(finished=change.now, cancelling=False)
     if settled:
-        values["verdict"] = verdict((recipe.status for recipe in recipes), result)
+        values["verdict"] = verdict((state.status for state in states), result)
     jobs.update_job(change.tx, job.id, **values)
     change.job_event(job.id, status, result, settled=settled)
 

@@ -33,7 +33,7 @@ from wsgi_app.errors import (
 )
 from wsgi_app.model import Caller, Log, LogAddress, LogIndex, Recipe, Span
 from wsgi_app.states import LogState, ResultValue
-from wsgi_app.store import jobs, results
+from wsgi_app.store import jobs, recipes, results
 
 #: one component of a log's name; both planes have this rule (apache/parts/logs.conf)
 _COMPONENT = re.compile(r"[^/.\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*", re.DOTALL)
@@ -121,15 +121,15 @@ class Logs:
     def grew(self, sizes: Mapping[tuple[int, str], int]) -> None:
         """Note how large logs are by now (recipe and path: bytes); register those that Apache made alone."""
         with self._ground.change() as change:
-            recipes = jobs.existing(change.tx, {recipe for recipe, _ in sizes})
-            known = results.log_sizes(change.tx, recipes)
-            tasks = results.tasks_of(change.tx, recipes)
+            numbers = recipes.existing(change.tx, {recipe for recipe, _ in sizes})
+            known = results.log_sizes(change.tx, numbers)
+            tasks = results.tasks_of(change.tx, numbers)
             for (recipe, path), size in sizes.items():
                 if (recipe, path) in known:
                     if known[recipe, path][1] != size:
                         results.set_log_size(change.tx, recipe, path, size)
                         _tell(change, recipe, path, known[recipe, path][0], size)
-                elif size > 0 and recipe in recipes:
+                elif size > 0 and recipe in numbers:
                     address = parse_path(recipe, path)
                     if address.task is None or tasks.get(address.task) == recipe:
                         self._insert(change, address, size)
@@ -138,8 +138,8 @@ class Logs:
         """Return for the indexer what is not settled, or was settled late with logs still to index."""
         with self._ground.read() as tx:
             quiet = self._ground.clock() - self._ground.config.quiet_seconds
-            recipes = [*jobs.unsettled_recipes(tx), *jobs.late_recipes(tx)]
-            indexed: dict[int, dict[str, int]] = {recipe.id: {} for recipe in recipes}
+            members = [*recipes.unsettled_recipes(tx), *recipes.late_recipes(tx)]
+            indexed: dict[int, dict[str, int]] = {recipe.id: {} for recipe in members}
             for (recipe, path), (state, size) in results.log_sizes(tx, indexed).items():
                 if state is not LogState.GROWING:
                     indexed[recipe][path] = size
@@ -150,7 +150,7 @@ class Logs:
                 frozenset(task.id for task in recipe.tasks if task.closes is not None and task.closes <= quiet),
                 indexed[recipe.id],
             )
-            for recipe in recipes
+            for recipe in members
         ]
 
     def indexed(self, recipe: int, path: str, index: LogIndex) -> bool:
@@ -193,7 +193,7 @@ class Logs:
     def _register(self, address: LogAddress, file: Logfile) -> None:
         """Let a log be: its row, and its directories. What is on disk is there before the row can be seen."""
         with self._ground.change() as change:
-            recipe = jobs.load_recipe(change.tx, address.recipe)
+            recipe = recipes.load_recipe(change.tx, address.recipe)
             if recipe is None:
                 raise NoSuchRecipe
             _require_owner(change.tx, recipe, address)
@@ -231,7 +231,7 @@ class Logs:
         _tell(change, address.recipe, address.path, LogState.GROWING, size)
 
     def _readable(self, tx: Connection, caller: Caller, recipe: int) -> Recipe:
-        found = jobs.load_recipe(tx, recipe)
+        found = recipes.load_recipe(tx, recipe)
         if found is None:
             raise NoSuchRecipe
         self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
@@ -283,5 +283,5 @@ def _files(root: Path) -> Iterator[str]:
 
 
 def _tell(change: Change, recipe: int, path: str, state: LogState, size: int) -> None:
-    job = jobs.job_of(change.tx, recipe)
+    job = recipes.job_of(change.tx, recipe)
     change.event("log", job, job=job, recipe=recipe, path=path, state=state, size=size)

@@ -9,7 +9,7 @@ from wsgi_app.errors import Conflict, Invalid, NoSuchRecipe, RecipeNotAssigned, 
 from wsgi_app.model import Caller, Job, Key, Log, Recipe, Result
 from wsgi_app.states import TaskStatus, Visibility
 from wsgi_app.store import access as store_access
-from wsgi_app.store import jobs, results
+from wsgi_app.store import jobs, recipes, results
 from wsgi_app.store import systems as store_systems
 
 
@@ -35,7 +35,7 @@ class Recipes:
     def get(self, caller: Caller, recipe: int) -> Recipe:
         """Return a recipe with its tasks. Raises `NoSuchRecipe`; `Unauthenticated` or `Denied` when it is private."""
         with self._ground.read() as tx:
-            found = jobs.load_recipe(tx, recipe)
+            found = recipes.load_recipe(tx, recipe)
             if found is None:
                 raise NoSuchRecipe
             self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
@@ -44,7 +44,7 @@ class Recipes:
     def document(self, caller: Caller, recipe: int) -> RecipeDocument:
         """Return a recipe with its job, peers, results and logs; raises as `get` does."""
         with self._ground.read() as tx:
-            found = jobs.load_recipe(tx, recipe)
+            found = recipes.load_recipe(tx, recipe)
             if found is None:
                 raise NoSuchRecipe
             job = jobs.load_job_row(tx, found.job)
@@ -52,7 +52,7 @@ class Recipes:
             return RecipeDocument(
                 job,
                 found,
-                tuple(jobs.load_set(tx, found.recipe_set)),
+                tuple(recipes.load_set(tx, found.recipe_set)),
                 tuple(results.load_results(tx, results.of_recipes([found.id]))),
                 tuple(results.load_logs(tx, found.id)),
             )
@@ -99,7 +99,7 @@ class Recipes:
         """Show the gate whose logs are closed by now, and settle recipes that take too long; for the timer."""
         with self._ground.change() as change:
             overdue = change.now - self._ground.config.settle_seconds
-            for number in jobs.closing_recipes(change.tx, change.now):
+            for number in recipes.closing_recipes(change.tx, change.now):
                 recipe = lifecycle.recipe_of(change, number)
                 change.gate(recipe.id, *self._image(change, recipe))
                 if recipe.closes is not None and recipe.closes <= overdue:
@@ -109,7 +109,7 @@ class Recipes:
     def rebuild_gate(self) -> None:
         """Make the gate what the database says, for every recipe that is not settled; at start and on the timer."""
         with self._ground.change() as change:
-            for recipe in jobs.unsettled_recipes(change.tx):
+            for recipe in recipes.unsettled_recipes(change.tx):
                 # inside the transaction: no other process is between its commit and its gate files
                 self._ground.gate.rewrite(recipe.id, self._image(change, recipe))
 

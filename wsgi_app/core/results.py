@@ -6,7 +6,7 @@ from wsgi_app.core.change import Ground
 from wsgi_app.errors import NoSuchJob, NoSuchRecipe, TaskFinished, TooManyResults
 from wsgi_app.model import Caller, Result
 from wsgi_app.states import ResultValue
-from wsgi_app.store import jobs, results
+from wsgi_app.store import jobs, recipes, results
 
 
 class Results:
@@ -54,7 +54,7 @@ class Results:
     def of_recipe(self, caller: Caller, recipe: int, *, after: int = 0, limit: int = 100) -> list[Result]:
         """Return a recipe's results in order of id, those behind `after`."""
         with self._ground.read() as tx:
-            found = jobs.load_recipe(tx, recipe)
+            found = recipes.load_recipe(tx, recipe)
             if found is None:
                 raise NoSuchRecipe
             self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)

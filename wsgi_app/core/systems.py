@@ -16,7 +16,7 @@ from wsgi_app.core.change import Change, Ground
 from wsgi_app.errors import Invalid, NoSuchSystem, RecipeFinished, SystemBusy, SystemExists
 from wsgi_app.model import Caller, Key, Recipe, System
 from wsgi_app.states import RecipeStatus, SystemState, Visibility
-from wsgi_app.store import jobs, systems
+from wsgi_app.store import jobs, recipes, systems
 
 
 @frozen
@@ -139,7 +139,7 @@ def assign(change: Change, ground: Ground) -> None:
     free = {system.name: system for system in systems.free_systems(change.tx, change.now) if system.health.usable}
     if not free:
         return
-    for group in jobs.assignable(change.tx):
+    for group in recipes.assignable(change.tx):
         matched = _match(group, list(free.values()))
         if matched is None:
             continue
@@ -153,7 +153,7 @@ def assign(change: Change, ground: Ground) -> None:
 def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None:
     """Give a queued recipe to a system: watchdog, directories, gate; the whole set may start with the last of them."""
     watchdog = change.now + ground.config.watchdog_seconds
-    jobs.update_recipe(
+    recipes.update_recipe(
         change.tx, recipe.id, system=system.name, status=RecipeStatus.SCHEDULED, assigned=change.now, watchdog=watchdog
     )
     systems.update_system(change.tx, system.name, recipe=recipe.id)
@@ -161,11 +161,11 @@ def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None
     given = lifecycle.recipe_of(change, recipe.id)
     change.recipe_event(given)
     _publish(change, ground, given)
-    group = jobs.load_set(change.tx, recipe.recipe_set)
+    group = recipes.load_set(change.tx, recipe.recipe_set)
     if all(peer.assigned is not None for peer in group):
         for peer in group:
             if peer.status is RecipeStatus.SCHEDULED:
-                jobs.update_recipe(change.tx, peer.id, status=RecipeStatus.WAITING)
+                recipes.update_recipe(change.tx, peer.id, status=RecipeStatus.WAITING)
                 change.recipe_event(peer, status=RecipeStatus.WAITING)
     lifecycle.refresh_set(change, recipe.recipe_set)
     lifecycle.refresh_job(change, recipe.job)

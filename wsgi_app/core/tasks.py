@@ -6,7 +6,7 @@ from wsgi_app.core.change import Change, Ground
 from wsgi_app.errors import RecipeNotAssigned, TaskFinished, TaskNotStarted
 from wsgi_app.model import Caller, Recipe, Task
 from wsgi_app.states import ResultValue, TaskStatus
-from wsgi_app.store import jobs
+from wsgi_app.store import recipes
 
 
 class Tasks:
@@ -40,7 +40,7 @@ class Tasks:
                 self._move(change, found, target, status, message)
             named = {key: value for key, value in (("name", name), ("version", version)) if value is not None}
             if named:
-                jobs.update_task(change.tx, target.id, **named)
+                recipes.update_task(change.tx, target.id, **named)
             return lifecycle.task_of(lifecycle.recipe_of(change, recipe), task)
 
     def _move(self, change: Change, recipe: Recipe, task: Task, status: TaskStatus, message: str | None) -> None:
@@ -61,7 +61,7 @@ class Tasks:
 
     def _start(self, change: Change, recipe: Recipe, task: Task) -> None:
         if task.status is not TaskStatus.RUNNING:
-            jobs.update_task(change.tx, task.id, status=TaskStatus.RUNNING, started=change.now)
+            recipes.update_task(change.tx, task.id, status=TaskStatus.RUNNING, started=change.now)
             change.task_event(recipe, task, status=TaskStatus.RUNNING)
             lifecycle.refresh(change, recipe.id)
-        jobs.update_recipe(change.tx, recipe.id, watchdog=change.now + self._ground.config.watchdog_seconds)
+        recipes.update_recipe(change.tx, recipe.id, watchdog=change.now + self._ground.config.watchdog_seconds)

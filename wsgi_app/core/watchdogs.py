@@ -8,7 +8,7 @@ from wsgi_app.core.change import Ground
 from wsgi_app.errors import NoSuchRecipe, RecipeFinished, RecipeNotAssigned
 from wsgi_app.model import Caller
 from wsgi_app.states import TaskStatus
-from wsgi_app.store import jobs
+from wsgi_app.store import jobs, recipes
 
 EXPIRED = "External Watchdog Expired"
 #: a watchdog further away than this is a slip; it also keeps times within what a database column holds
@@ -25,7 +25,7 @@ class Watchdogs:
     def remaining(self, caller: Caller, recipe: int) -> int | None:
         """Return the seconds until the recipe is aborted (negative: past), None when it has no watchdog."""
         with self._ground.read() as tx:
-            found = jobs.load_recipe(tx, recipe)
+            found = recipes.load_recipe(tx, recipe)
             if found is None:
                 raise NoSuchRecipe
             self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
@@ -41,7 +41,7 @@ class Watchdogs:
             if found.assigned is None:
                 raise RecipeNotAssigned
             bounded = max(-LONGEST, min(seconds, LONGEST))
-            jobs.update_recipe(change.tx, found.id, watchdog=change.now + bounded)
+            recipes.update_recipe(change.tx, found.id, watchdog=change.now + bounded)
 
     def expire(self) -> int:
         """Abort the recipes of every set in which all unfinished ones are past their time; return how many.
@@ -51,8 +51,8 @@ class Watchdogs:
         with self._ground.change() as change:
             expired = [
                 recipe
-                for group in jobs.overdue_sets(change.tx, change.now)
-                for recipe in jobs.load_set(change.tx, group)
+                for group in recipes.overdue_sets(change.tx, change.now)
+                for recipe in recipes.load_set(change.tx, group)
                 if not recipe.status.finished
             ]
             for recipe in expired:

@@ -1,17 +1,17 @@
-"""Jobs, recipe sets, recipes and tasks."""
+"""Jobs, as they are submitted and listed."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select, update
 
-from wsgi_app.model import Job, NewJob, Recipe, RecipeSet, Requires, Task
-from wsgi_app.states import FINISHED_RECIPE, LogState, RecipeStatus, ResultValue, TaskStatus, Verdict, Visibility
+from wsgi_app.model import Job, NewJob, Recipe, RecipeSet
+from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, Verdict, Visibility
 from wsgi_app.store import ids
-from wsgi_app.store.schema import idempotency, jobs, logs, recipe_sets, recipes, tasks
+from wsgi_app.store.recipes import load_recipes
+from wsgi_app.store.schema import idempotency, jobs, recipe_sets, recipes, tasks
 
 
 def insert_job(tx: Connection, new: NewJob, *, owner: str, visibility: Visibility, now: float) -> int:
@@ -100,28 +100,6 @@ def load_job_row(tx: Connection, job: int) -> Job:
     return _job(tx.execute(select(jobs).where(jobs.c.id == job)).one(), ())
 
 
-def job_of(tx: Connection, recipe: int) -> int:
-    """Return the job of a recipe that exists."""
-    found: int = tx.execute(select(recipes.c.job).where(recipes.c.id == recipe)).scalar_one()
-    return found
-
-
-@frozen
-class RecipeState:
-    """What a set's or job's state follows from."""
-
-    status: RecipeStatus
-    result: ResultValue
-    settled: bool
-
-
-def recipe_states(tx: Connection, job: int | None = None, *, recipe_set: int | None = None) -> list[RecipeState]:
-    """Return the states of a job's or a set's recipes."""
-    where = recipes.c.job == job if recipe_set is None else recipes.c.recipe_set == recipe_set
-    rows = tx.execute(select(recipes.c.status, recipes.c.result, recipes.c.settled).where(where))
-    return [RecipeState(RecipeStatus(row.status), ResultValue(row.result), row.settled) for row in rows]
-
-
 def load_jobs(tx: Connection, *, where: Sequence[ColumnElement[bool]], after: int, limit: int) -> list[Job]:
     """Return jobs (without what is below them), newest first, those before id `after` when it is not 0."""
     query = select(jobs).where(*where).order_by(jobs.c.id.desc()).limit(limit)
@@ -145,90 +123,6 @@ def job_filter(*, states: Collection[str] = (), owner: str | None = None) -> lis
     if owner is not None:
         found.append(jobs.c.owner == owner)
     return found
-
-
-def load_recipe(tx: Connection, recipe: int) -> Recipe | None:
-    """Return a recipe with its tasks, or None."""
-    found = load_recipes(tx, recipes.c.id == recipe)
-    return found[0] if found else None
-
-
-def load_recipes(tx: Connection, where: ColumnElement[bool]) -> list[Recipe]:
-    """Return recipes with their tasks, in order of id."""
-    rows = tx.execute(select(recipes).where(where).order_by(recipes.c.id)).all()
-    by_recipe: dict[int, list[Task]] = defaultdict(list)
-    wanted = select(recipes.c.id).where(where)
-    for row in tx.execute(select(tasks).where(tasks.c.recipe.in_(wanted)).order_by(tasks.c.id)):
-        by_recipe[row.recipe].append(_task(row))
-    return [_recipe(row, tuple(by_recipe[row.id])) for row in rows]
-
-
-def load_set(tx: Connection, recipe_set: int) -> list[Recipe]:
-    """Return the recipes of a set with their tasks."""
-    return load_recipes(tx, recipes.c.recipe_set == recipe_set)
-
-
-def unsettled_recipes(tx: Connection) -> list[Recipe]:
-    """Return the recipes that have a system and are not settled yet."""
-    return load_recipes(tx, and_(recipes.c.settled.is_(False), recipes.c.system.is_not(None)))
-
-
-def late_recipes(tx: Connection) -> list[Recipe]:
-    """Return the recipes that were settled before all their logs were indexed, and some still are not."""
-    growing = select(logs.c.path).where(logs.c.recipe == recipes.c.id, logs.c.state == LogState.GROWING).exists()
-    return load_recipes(tx, and_(recipes.c.late.is_(True), growing))
-
-
-def existing(tx: Connection, numbers: Collection[int]) -> set[int]:
-    """Return those of the numbers that are recipes."""
-    return set(tx.execute(select(recipes.c.id).where(recipes.c.id.in_(numbers))).scalars())
-
-
-def assignable(tx: Connection) -> Iterator[list[Recipe]]:
-    """Yield the sets that wait for systems, each as its waiting recipes without tasks: by priority, then age.
-
-    A set of a later stage is not among them until all sets of earlier stages of its job are settled.
-    """
-    # by job, once: asked for each recipe, this took 200 ms with 600 recipes waiting
-    due = (
-        select(recipes.c.job, func.min(recipe_sets.c.stage).label("stage"))
-        .join(recipe_sets, recipe_sets.c.id == recipes.c.recipe_set)
-        .where(recipes.c.settled.is_(False))
-        .group_by(recipes.c.job)
-        .subquery()
-    )
-    query = (
-        select(recipes)
-        .join(recipe_sets, recipe_sets.c.id == recipes.c.recipe_set)
-        .join(jobs, jobs.c.id == recipes.c.job)
-        .join(due, and_(due.c.job == recipes.c.job, due.c.stage == recipe_sets.c.stage))
-        .where(recipes.c.status == RecipeStatus.QUEUED)
-        .order_by(jobs.c.priority.desc(), recipe_sets.c.id, recipes.c.id)
-    )
-    for _, members in groupby(tx.execute(query).all(), key=lambda row: row.recipe_set):
-        yield [_recipe(row, ()) for row in members]
-
-
-def overdue_sets(tx: Connection, now: float) -> list[int]:
-    """Return the recipe sets in which every unfinished recipe has passed its watchdog or its longest time."""
-    limit = recipes.c.started + recipes.c.max_seconds
-    expired = or_(recipes.c.watchdog <= now, limit <= now)
-    unfinished = recipes.c.status.not_in(FINISHED_RECIPE)
-    query = (
-        select(recipes.c.recipe_set)
-        .where(unfinished, recipes.c.system.is_not(None))
-        .group_by(recipes.c.recipe_set)
-        .having(func.sum(func.coalesce(expired, False).cast(recipes.c.id.type)) == func.count())
-    )
-    # a set with a recipe that has no system yet is not over: that recipe has no watchdog
-    waiting = select(recipes.c.recipe_set).where(unfinished, recipes.c.system.is_(None))
-    return list(tx.execute(query.where(recipes.c.recipe_set.not_in(waiting))).scalars())
-
-
-def closing_recipes(tx: Connection, now: float) -> list[int]:
-    """Return the unsettled recipes whose logs are closed by now."""
-    query = select(recipes.c.id).where(recipes.c.settled.is_(False), recipes.c.closes <= now)
-    return list(tx.execute(query).scalars())
 
 
 @frozen
@@ -258,65 +152,6 @@ def note_submission(tx: Connection, user: str, key: str, *, request: str, job: i
 def update_job(tx: Connection, job: int, **values: Any) -> None:
     """Change columns of a job."""
     tx.execute(update(jobs).where(jobs.c.id == job).values(**values))
-
-
-def update_set(tx: Connection, recipe_set: int, **values: Any) -> None:
-    """Change columns of a recipe set."""
-    tx.execute(update(recipe_sets).where(recipe_sets.c.id == recipe_set).values(**values))
-
-
-def update_recipe(tx: Connection, recipe: int, **values: Any) -> None:
-    """Change columns of a recipe."""
-    tx.execute(update(recipes).where(recipes.c.id == recipe).values(**values))
-
-
-def update_task(tx: Connection, task: int, **values: Any) -> None:
-    """Change columns of a task."""
-    tx.execute(update(tasks).where(tasks.c.id == task).values(**values))
-
-
-def _task(row: Row[Any]) -> Task:
-    return Task(
-        id=row.id,
-        recipe=row.recipe,
-        name=row.name,
-        role=row.role,
-        params=row.params,
-        command=None if row.command is None else tuple(row.command),
-        script=row.script,
-        fetch=row.fetch,
-        status=TaskStatus(row.status),
-        result=ResultValue(row.result),
-        version=row.version,
-        started=row.started,
-        finished=row.finished,
-        closes=row.closes,
-    )
-
-
-def _recipe(row: Row[Any], tasks_of_it: Iterable[Task]) -> Recipe:
-    return Recipe(
-        id=row.id,
-        job=row.job,
-        recipe_set=row.recipe_set,
-        system=row.system or row.wanted_system,
-        assigned=row.assigned,
-        requires=Requires(row.requires["type"], tuple(row.requires["tags"])),
-        role=row.role,
-        status=RecipeStatus(row.status),
-        cancelling=row.cancelling,
-        settled=row.settled,
-        late=row.late,
-        result=ResultValue(row.result),
-        reason=row.reason,
-        watchdog=row.watchdog,
-        max_seconds=row.max_seconds,
-        stop_on_fail=row.stop_on_fail,
-        started=row.started,
-        finished=row.finished,
-        closes=row.closes,
-        tasks=tuple(tasks_of_it),
-    )
 
 
 def _job(row: Row[Any], groups: tuple[RecipeSet, ...]) -> Job:
