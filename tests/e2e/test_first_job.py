@@ -4,12 +4,15 @@ import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from lab import Lab, free_port, reachable_directory, tackroom
+from waiting import until
 
 ROOT = Path(__file__).parents[2]
 FIRST_JOB = ROOT / "docs" / "examples" / "first-job.xml"
@@ -44,6 +47,22 @@ def test_the_first_job_runs(place: Path, front: str) -> None:
         ranges = [line for line in access.splitlines() if "console.log" in line and "PUT" in line]
         assert len(ranges) >= 64
     assert not any((place / "data" / "run" / name).exists() for name in ("url", "httpd.pid"))
+
+
+def test_it_keeps_serving_until_ctrl_c(place: Path) -> None:
+    """After the table it serves; Ctrl-C ends all of it with exit status 0."""
+    job = place / "job.json"
+    recipe = {"system": "demo", "tasks": [{"name": "t", "command": ["true"]}]}
+    job.write_text(json.dumps({"recipe_sets": [{"recipes": [recipe]}]}))
+    port = free_port()
+    words = ["demo", "--listen", f"127.0.0.1:{port}", "--httpd", "none", "--data", str(place / "data"), str(job)]
+    with (place / "said").open("w") as said:
+        demo = subprocess.Popen([*tackroom(), *words], stdout=said, stderr=said)
+    until(lambda: "Serving until Ctrl-C." in (place / "said").read_text(), "the end of the job", 60)
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(15) == 0
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port)).close()
 
 
 def test_the_command_goes_all_the_way_through_a_job(make_lab: Callable[..., Lab], tmp_path: Path) -> None:

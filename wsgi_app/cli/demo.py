@@ -41,12 +41,14 @@ def demo(file: Path, once: bool, listen: str, front: str, data: Path | None) -> 
         if once:
             sys.exit(VERDICTS[job["verdict"]])
         click.echo("Serving until Ctrl-C.")
-        server.wait()
+        with contextlib.suppress(KeyboardInterrupt):
+            server.wait()
 
 
 @contextlib.contextmanager
 def _serving(command: list[str], data: Path) -> "Iterator[subprocess.Popen[bytes]]":
-    """Run `tackroom serve` and yield it once it listens; end it afterwards, also by Ctrl-C."""
+    """Run `tackroom serve` and yield it once it listens; end it afterwards, also after Ctrl-C and SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.time()
     # in a session of its own: Ctrl-C is for us, and we end it
     server = subprocess.Popen([sys.executable, "-m", "wsgi_app.cli", *command], start_new_session=True)
@@ -56,8 +58,6 @@ def _serving(command: list[str], data: Path) -> "Iterator[subprocess.Popen[bytes
                 raise click.ClickException("Tackroom did not start: see above")
             time.sleep(0.05)
         yield server
-    except KeyboardInterrupt:
-        click.echo()
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()
