@@ -126,9 +126,9 @@ class Logs:
             tasks = results.tasks_of(change.tx, numbers)
             for (recipe, path), size in sizes.items():
                 if (recipe, path) in known:
+                    # no event: growing is a state, and a large log grows a thousand times
                     if known[recipe, path][1] != size:
                         results.set_log_size(change.tx, recipe, path, size)
-                        _tell(change, recipe, path, known[recipe, path][0], size)
                 elif size > 0 and recipe in numbers:
                     address = parse_path(recipe, path)
                     if address.task is None or tasks.get(address.task) == recipe:
