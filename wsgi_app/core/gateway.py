@@ -10,7 +10,7 @@ from wsgi_app.core.events import Events
 from wsgi_app.core.gate import Gate
 from wsgi_app.core.jobs import Jobs
 from wsgi_app.core.logs import Logs
-from wsgi_app.core.notifier import Notifier
+from wsgi_app.core.notifier import News, Notifier, Subject
 from wsgi_app.core.recipes import Recipes
 from wsgi_app.core.results import Results
 from wsgi_app.core.systems import Systems
@@ -18,6 +18,9 @@ from wsgi_app.core.tasks import Tasks
 from wsgi_app.core.watchdogs import Watchdogs
 from wsgi_app.store import events
 from wsgi_app.store.db import Database
+
+#: topics of what calls wait for (a job to settle, a system to get a recipe), and what names the subject there
+WAITED_FOR = {"job": "id", "system": "name"}
 
 
 @frozen
@@ -48,11 +51,15 @@ def open_gateway(config: Config, clock: Clock = system_clock) -> Gateway:
     database = Database(config.database)
     database.upgrade()
 
-    def latest() -> int:
+    def news(seen: int | None) -> News:
         with database.read() as tx:
-            return events.latest(tx)
+            newest = events.latest(tx)
+            if seen is None or newest == seen:
+                return News(newest, ())
+            new = events.load_events(tx, after=seen, limit=None, topics=list(WAITED_FOR), user=None, admin=True)
+            return News(newest, {Subject(event.topic, event.data[WAITED_FOR[event.topic]]) for event in new})
 
-    ground = Ground(config, database, Gate(config.gate), clock, Notifier(latest, config.max_waiters))
+    ground = Ground(config, database, Gate(config.gate), clock, Notifier(news, config.max_waiters))
     access = Access(ground)
     return Gateway(
         Jobs(ground, access),

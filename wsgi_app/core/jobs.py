@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from wsgi_app.core import lifecycle, systems
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Ground
+from wsgi_app.core.notifier import Subject
 from wsgi_app.errors import Conflict, Denied, Invalid, NoSuchJob
 from wsgi_app.model import Caller, Job, NewJob, NewRecipe, NewTask
 from wsgi_app.states import TaskStatus
@@ -93,7 +94,7 @@ class Jobs:
             found = self.get(caller, job)
             return found if found.settled else None
 
-        return self._ground.notifier.wait(settled, seconds) or self.get(caller, job)
+        return self._ground.notifier.wait(Subject("job", job), settled, seconds) or self.get(caller, job)
 
     def cancel(self, caller: Caller, job: int) -> None:
         """Cancel what is unfinished of a job (its owner and admins); nothing when all is."""

@@ -1,9 +1,12 @@
-"""Wakes the calls of this process that wait for an event, whichever process wrote it."""
+"""Wakes the calls of this process that wait for something to change, whichever process changes it."""
 
 import threading
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import TypeVar
+
+from attrs import frozen
 
 from wsgi_app.errors import TackroomError, TooManyWaiters
 
@@ -13,77 +16,98 @@ T = TypeVar("T")
 LOOK_SECONDS = 0.05
 
 
-class Notifier:
-    """One thread that watches the newest event id, and only while somebody waits."""
+@frozen
+class Subject:
+    """What an event is about: its topic, and the id or name of what changed."""
 
-    def __init__(self, latest: Callable[[], int], max_waiters: int) -> None:
-        self._latest = latest
+    topic: str
+    which: int | str
+
+
+@frozen
+class News:
+    """What happened behind an event: the newest event's id, and what the new ones are about."""
+
+    newest: int
+    subjects: Iterable[Subject]
+
+
+class Notifier:
+    """One thread that reads new events, and only while somebody waits; each wakes only those whom it concerns."""
+
+    def __init__(self, news: Callable[[int | None], News], max_waiters: int) -> None:
+        """`news` returns what happened behind an event id; behind None nothing, but which event is the newest."""
+        self._news = news
         self._max_waiters = max_waiters
-        self._changed = threading.Condition()
-        self._newest = 0
+        self._lock = threading.Lock()
+        self._waiting: dict[Subject, set[threading.Event]] = defaultdict(set)
         self._waiters = 0
         self._closed = False
         self._watching = False
 
-    def wait(self, ready: Callable[[], T | None], seconds: float) -> T | None:
-        """Ask `ready` now and after every new event until it returns something, at most `seconds` long.
+    def wait(self, subject: Subject, ready: Callable[[], T | None], seconds: float) -> T | None:
+        """Ask `ready` now and whenever the subject has changed until it returns something, at most `seconds` long.
 
         Raises `TooManyWaiters` when this process holds as many waiting calls as it may.
         """
-        deadline = time.monotonic() + seconds
-        seen = self._latest()
         found = ready()
         if found is not None or seconds <= 0:
             return found
-        self._enter(seen)
+        deadline = time.monotonic() + seconds
+        woken = threading.Event()
+        self._enter(subject, woken)
         try:
-            while found is None and time.monotonic() < deadline and not self._closed:
-                seen = self._sleep(seen, deadline)
+            while not self._closed:
+                woken.clear()
+                # after we are known as waiting: what changes from here on wakes us
                 found = ready()
-            return found
+                if found is not None or not woken.wait(max(0.0, deadline - time.monotonic())):
+                    return found
+            return None
         finally:
-            self._leave()
+            self._leave(subject, woken)
 
     def close(self) -> None:
         """Send all waiters home."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._wake(list(self._waiting))
 
-    def _enter(self, seen: int) -> None:
-        with self._changed:
+    def _enter(self, subject: Subject, woken: threading.Event) -> None:
+        with self._lock:
             if self._waiters >= self._max_waiters:
                 raise TooManyWaiters
             self._waiters += 1
-            self._newest = max(self._newest, seen)
+            self._waiting[subject].add(woken)
             if not self._watching:
+                seen = self._news(None).newest
                 self._watching = True
-                threading.Thread(target=self._watch, name="notifier", daemon=True).start()
+                threading.Thread(target=self._watch, args=(seen,), name="notifier", daemon=True).start()
 
-    def _leave(self) -> None:
-        with self._changed:
+    def _leave(self, subject: Subject, woken: threading.Event) -> None:
+        with self._lock:
             self._waiters -= 1
+            self._waiting[subject].discard(woken)
+            if not self._waiting[subject]:
+                del self._waiting[subject]
 
-    def _sleep(self, seen: int, deadline: float) -> int:
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._newest > seen or self._closed, timeout=max(0.0, deadline - time.monotonic())
-            )
-            return self._newest
-
-    def _watch(self) -> None:
+    def _watch(self, seen: int) -> None:
         pause = threading.Event()
         while True:
             pause.wait(LOOK_SECONDS)
             try:
-                newest = self._latest()
+                news = self._news(seen)
             except TackroomError:
                 # it passes; without a watcher everybody here would wait in vain
-                newest = self._newest
-            with self._changed:
+                continue
+            seen = news.newest
+            with self._lock:
                 if self._waiters == 0 or self._closed:
                     self._watching = False
                     return
-                if newest != self._newest:
-                    self._newest = newest
-                    self._changed.notify_all()
+                self._wake(news.subjects)
+
+    def _wake(self, subjects: Iterable[Subject]) -> None:
+        for subject in subjects:
+            for woken in self._waiting.get(subject, ()):
+                woken.set()

@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from wsgi_app.core import access, gate, lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.notifier import Subject
 from wsgi_app.errors import Invalid, NoSuchSystem, RecipeFinished, SystemBusy, SystemExists
 from wsgi_app.model import Caller, Key, Recipe, System
 from wsgi_app.states import RecipeStatus, SystemState, Visibility
@@ -108,7 +109,7 @@ class Systems:
         A system that holds an unfinished recipe gets it again, with one more key: an answer may have been lost.
         """
         if not self._announce(caller, name, wait):
-            self._ground.notifier.wait(lambda: self._held(name), wait)
+            self._ground.notifier.wait(Subject("system", name), lambda: self._held(name), wait)
         with self._ground.change() as change:
             held = _held_recipe(change, name)
             return None if held is None else Claimed(held, access.issue_key(change, held.id))

@@ -21,7 +21,7 @@ def latest(tx: Connection) -> int:
 
 
 def load_events(
-    tx: Connection, *, after: int, limit: int, topics: list[str], user: str | None, admin: bool
+    tx: Connection, *, after: int, limit: int | None, topics: list[str], user: str | None, admin: bool
 ) -> list[Event]:
     """Return events behind id `after`, oldest first, that the user (None: anonymous) may see."""
     query = select(events).where(events.c.id > after).order_by(events.c.id).limit(limit)
