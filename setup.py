@@ -36,6 +36,7 @@ setup(
     extras_require={
         "test": [
             "hypothesis>=6.120",
+            "setuptools>=70",
             "pytest>=8.3",
             "pytest-randomly>=3.16",
             "pytest-timeout>=2.3",

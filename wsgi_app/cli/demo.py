@@ -51,7 +51,7 @@ def _serving(command: list[str], data: Path) -> "Iterator[subprocess.Popen[bytes
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.time()
     # in a session of its own: Ctrl-C is for us, and we end it
-    server = subprocess.Popen([sys.executable, "-m", "wsgi_app.cli", *command], start_new_session=True)
+    server = subprocess.Popen([sys.executable, "-P", "-m", "wsgi_app.cli", *command], start_new_session=True)
     try:
         while not _told(data / "run" / "url", started):
             if server.poll() is not None:
@@ -90,7 +90,7 @@ def _run(client: Client, file: Path, state: Path) -> dict[str, Any]:
 def _harness(url: str, key: str, state: Path) -> None:
     command = ["run", "--url", url, "--system", SYSTEM, "--once", "--progress", "--state", str(state)]
     subprocess.run(
-        [sys.executable, "-m", "wsgi_app.harnesses.local", *command],
+        [sys.executable, "-P", "-m", "wsgi_app.harnesses.local", *command],
         env={**os.environ, "TACKROOM_TOKEN": key},
         check=False,
     )
