@@ -157,6 +157,8 @@ def start(
         group=SERVICE if root else None,
         extra_groups=[] if root else None,
         env={**os.environ, **(environ or {})},
+        # ours may be out of the service user's reach
+        cwd="/",
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         # its own group: a test that is interrupted ends it through its fixture
