@@ -194,8 +194,8 @@ def answers(port: int, prefix: str, process: "subprocess.Popen[bytes]") -> bool:
 def gunicorn(config: Config, bind: str) -> list[str]:
     """Return the argument vector of the application behind gunicorn."""
     return [
-        *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", "16"),
-        *("--bind", bind, "--umask", "027", "--chdir", str(ROOT), "--worker-tmp-dir", str(config.run)),
+        *(sys.executable, "-P", "-m", "gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", "16"),
+        *("--bind", bind, "--umask", "027", "--worker-tmp-dir", str(config.run)),
         *("--no-control-socket", "--log-file", str(config.run / "gunicorn.log"), "wsgi_app.wsgi:application()"),
     ]
 
@@ -203,7 +203,7 @@ def gunicorn(config: Config, bind: str) -> list[str]:
 def settings(config: Config) -> dict[str, str]:
     """Return the environment that gives a child these settings."""
     names = ("data", "front", "prefix", "max_log", "max_logs", "put_max_seconds")
-    return {f"TACKROOM_{name.upper()}": str(getattr(config, name)) for name in names} | {"PYTHONPATH": str(ROOT)}
+    return {f"TACKROOM_{name.upper()}": str(getattr(config, name)) for name in names}
 
 
 @contextmanager
