@@ -28,7 +28,8 @@ def test_defaults(tmp_path: Path) -> None:
 def test_origins(file: Path) -> None:
     """The environment goes before the file, the file before the default; each value knows its origin."""
     file.write_text(
-        'workers = 3\nthreads = 5\nprecreate = ["a.log", "b.log"]\nvisibility = "private"\nopen_gate = true\n'
+        'workers = 3\nthreads = 5\nmax_waiters = 4\nprecreate = ["a.log", "b.log"]\n'
+        'visibility = "private"\nopen_gate = true\n'
     )
     loaded = load({"TACKROOM_DATA": str(file.parent), "TACKROOM_WORKERS": "4", "TACKROOM_PREFIX": ""})
     config = loaded.config

@@ -1,5 +1,6 @@
 """The WSGI application: opens the store, builds the gateway, mounts the protocols (one table)."""
 
+import contextlib
 import io
 import ipaddress
 import re
@@ -21,6 +22,9 @@ MOUNTS: tuple[tuple[str, Callable[[Gateway, Config], WSGIApplication]], ...] = (
     (r"/(?:jobs|systems|events)(?:/.*)?", native.make_app),
 )
 
+#: a client that sends nothing of its body for this long is gone; httpd has the same patience
+SILENT_SECONDS = 60
+
 #: httpd sets this header to the client's address, whatever the client says
 CLIENT_HEADER = "HTTP_X_TACKROOM_CLIENT"
 
@@ -37,6 +41,9 @@ class Application:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         environ["REMOTE_ADDR"] = self._client(environ)
+        # embedded mode: behind httpd the socket is httpd's, which times its client itself
+        if "gunicorn.socket" in environ:
+            environ["gunicorn.socket"].settimeout(SILENT_SECONDS)
         if self._too_large(environ):
             response = http_refusal(RequestEntityTooLarge(f"a body has at most {self._config.max_body} bytes"))
             # what is still to come is not worth reading
@@ -46,6 +53,8 @@ class Application:
             return self._find(environ)(environ, start_response)
         except BadPath as error:
             return text_response("this path is not accepted", error.status)(environ, start_response)
+        finally:
+            _drain(environ, self._config.max_body)
 
     def _too_large(self, environ: Environ) -> bool:
         """Whether the body is larger than it may be; one without a length is read to know, but for a log's."""
@@ -94,6 +103,15 @@ class Application:
             return address
         mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
         return str(mapped or parsed)
+
+
+def _drain(environ: Environ, most: int) -> None:
+    """Read what no handler has read: closed with bytes unread, a connection loses our answer, and httpd says 502."""
+    # a server that does not end the stream at the body's end closes the connection by itself
+    left = most if environ.get("wsgi.input_terminated") else 0
+    with contextlib.suppress(OSError):
+        while left > 0 and (block := environ["wsgi.input"].read(min(left, 65536))):
+            left -= len(block)
 
 
 def create_app(config: Config) -> Application:

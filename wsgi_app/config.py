@@ -173,6 +173,8 @@ def _check(config: Config) -> None:
         raise Invalid(f"front: {config.front!r} is neither apache nor none", field="front")
     if not (config.prefix.startswith("/") and config.prefix.endswith("/")) or "//" in config.prefix:
         raise Invalid(f"prefix: {config.prefix!r} must begin and end with one slash", field="prefix")
+    if config.max_waiters >= config.threads:
+        raise Invalid("max_waiters: must be less than threads: other calls need some", field="max_waiters")
     for name in ("workers", "threads", "max_waiters", "max_body", "max_log", "put_max_seconds"):
         if getattr(config, name) < 1:
             raise Invalid(f"{name}: must be at least 1", field=name)

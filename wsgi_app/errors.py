@@ -220,6 +220,6 @@ class TooManyWaiters(Unavailable):
 
 
 class DiskFull(TackroomError):
-    """The disk is full: nothing was stored."""
+    """The disk is full: try again when there is room."""
 
     code = "disk.full"

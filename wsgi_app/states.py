@@ -40,7 +40,6 @@ class RecipeStatus(StrEnum):
 
 
 FINISHED_RECIPE = tuple(status for status in RecipeStatus if status.finished)
-FINISHED_TASK = tuple(status for status in TaskStatus if status.finished)
 
 
 class ResultValue(StrEnum):

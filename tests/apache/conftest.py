@@ -255,7 +255,7 @@ class World:
         self._gateway.systems.add(self.admin, system)
         steps = tuple(NewTask(name=f"task {number}", command=("true",)) for number in range(tasks))
         new = NewJob((NewRecipeSet((NewRecipe(steps, system=name),)),), name=symbol, visibility=visibility)
-        recipe = self._gateway.jobs.submit(self.admin, new).recipe_sets[0].recipes[0]
+        recipe = self._gateway.jobs.submit(self.admin, lambda: new).recipe_sets[0].recipes[0]
         self.keys[symbol] = self._gateway.recipes.issue_key(self.admin, recipe.id, system=name).secret
         self.symbols[symbol] = str(recipe.id)
         for number, task in enumerate(recipe.tasks, 1):

@@ -1,6 +1,7 @@
 """Core with a clock that tests set."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from attrs import define, evolve
@@ -60,9 +61,9 @@ class Bench:
             system = System(name, None, (), None, SystemHealth.GOOD, None, None, None, None)
             self.gateway.systems.add(self.admin, system)
 
-    def submit(self, *sets: NewRecipeSet) -> Job:
+    def submit(self, *sets: NewRecipeSet, **job: Any) -> Job:
         """Submit a job."""
-        return self.gateway.jobs.submit(self.admin, NewJob(sets))
+        return self.gateway.jobs.submit(self.admin, lambda: NewJob(sets, **job))
 
     def recipe(self, number: int) -> Recipe:
         """A recipe as it is now."""

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 
 from wsgi_app.errors import Conflict, Denied
-from wsgi_app.model import NewJob, NewRecipe, NewRecipeSet, Requires
+from wsgi_app.model import NewRecipe, NewRecipeSet, Requires
 from wsgi_app.states import RecipeStatus, Visibility
 
 
@@ -57,7 +57,7 @@ def test_whole_sets(bench: Any, one: NewRecipe) -> None:
 
 def test_priority(bench: Any, one: NewRecipe) -> None:
     """Higher priority first, then age."""
-    jobs = [bench.gateway.jobs.submit(bench.admin, NewJob((NewRecipeSet((one,)),), priority=p)) for p in (50, 90, 90)]
+    jobs = [bench.submit(NewRecipeSet((one,)), priority=p) for p in (50, 90, 90)]
     order = []
     while bench.claim("a") is not None:
         order.append(bench.gateway.systems.get("a").recipe)
@@ -100,7 +100,7 @@ def test_many_systems_that_do_not_suffice(bench: Any, one: NewRecipe) -> None:
 
 def test_gate_rebuild(bench: Any, one: NewRecipe) -> None:
     """Rebuilding the gate brings back what was removed, and removes what was added."""
-    job = bench.gateway.jobs.submit(bench.admin, NewJob((NewRecipeSet((one,)),), visibility=Visibility.PRIVATE))
+    job = bench.submit(NewRecipeSet((one,)), visibility=Visibility.PRIVATE)
     bench.gateway.systems.change(bench.admin, "a", address="192.0.2.1")
     harness = bench.claim("a")
     number = job.recipe_sets[0].recipes[0].id

@@ -46,7 +46,7 @@ class Lab:
         self.numbers.append(1)
         self.gateway.systems.add(self.admin, System(name, None, (), None, SystemHealth.GOOD, None, None, None, None))
         new = NewRecipe(tuple(NewTask(f"task{n}", command=("true",)) for n in range(tasks)), system=name)
-        job = self.gateway.jobs.submit(self.admin, NewJob((NewRecipeSet((new,)),)))
+        job = self.gateway.jobs.submit(self.admin, lambda: NewJob((NewRecipeSet((new,)),)))
         recipe = job.recipe_sets[0].recipes[0]
         self.gateway.recipes.issue_key(self.admin, recipe.id)
         return self.recipe(recipe.id)
@@ -79,7 +79,7 @@ class Lab:
 
     def results(self, recipe: Recipe) -> list[Result]:
         """Return the results that were found in logs."""
-        found = self.gateway.recipes.document(self.admin, recipe.id).results
+        found = self.gateway.results.of_recipe(self.admin, recipe.id, limit=100000)
         return [result for result in found if result.source == "log"]
 
     def events(self, topic: str) -> list[dict[str, object]]:

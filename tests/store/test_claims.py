@@ -47,9 +47,9 @@ def test_six_processes(config: Config) -> None:
         system = System(f"s{number}", None, (), None, SystemHealth.GOOD, None, None, None, None)
         gateway.systems.add(admin, system)
     expected: list[int] = []
+    sets = tuple(NewRecipeSet((NewRecipe((NewTask("t"),)),)) for _ in range(RECIPES))
     for _ in range(JOBS):
-        sets = tuple(NewRecipeSet((NewRecipe((NewTask("t"),)),)) for _ in range(RECIPES))
-        job = gateway.jobs.submit(admin, NewJob(sets))
+        job = gateway.jobs.submit(admin, lambda: NewJob(sets))
         expected += [recipe.id for group in job.recipe_sets for recipe in group.recipes]
     workers = [
         subprocess.Popen(

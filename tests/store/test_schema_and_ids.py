@@ -37,7 +37,7 @@ def test_one_sequence(config: Config) -> None:
     admin = Caller(f"Bearer {config.admin_token.read_text().strip()}", "")
     seen: list[int] = []
     for _ in range(3):
-        job = gateway.jobs.submit(admin, JOB)
+        job = gateway.jobs.submit(admin, lambda: JOB)
         numbers = [job.id]
         for group in job.recipe_sets:
             numbers.append(group.id)
@@ -69,7 +69,7 @@ def test_open_again(config: Config) -> None:
     first.access.issue_admin_token()
     token = config.admin_token.read_text()
     admin = Caller(f"Bearer {token.strip()}", "")
-    job = first.jobs.submit(admin, JOB)
+    job = first.jobs.submit(admin, lambda: JOB)
     first.close()
     second = create_app(config).gateway
     second.access.issue_admin_token()
@@ -90,7 +90,7 @@ def test_a_lost_token_file(config: Config) -> None:
     config.admin_token.unlink()
     gateway.access.issue_admin_token()
     with pytest.raises(BadCredentials):
-        gateway.jobs.submit(Caller(f"Bearer {old}", ""), JOB)
-    gateway.jobs.submit(Caller(f"Bearer {config.admin_token.read_text().strip()}", ""), JOB)
+        gateway.jobs.submit(Caller(f"Bearer {old}", ""), lambda: JOB)
+    gateway.jobs.submit(Caller(f"Bearer {config.admin_token.read_text().strip()}", ""), lambda: JOB)
     assert [path.name for path in Path(config.data).iterdir() if path.name.startswith(".")] == []
     gateway.close()

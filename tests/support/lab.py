@@ -201,7 +201,11 @@ def own(path: Path) -> None:
 
 def _descendants(pid: int) -> list[int]:
     found: list[int] = []
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return found
+    for child in children:
         found += [int(child), *_descendants(int(child))]
     return found
 

@@ -90,6 +90,9 @@ class LocalServer:
     """The Tackroom that `serve` runs on this machine, as its data directory tells."""
 
     def __init__(self, data: Path) -> None:
+        # a directory of somebody else's may say anything; our token does not go there
+        if (data / "run" / "url").stat().st_uid not in (os.geteuid(), 0):
+            raise PermissionError(f"{data} is not ours")
         self.data = data
         self.url = (data / "run" / "url").read_text().strip()
         self.token = (data / "admin.token").read_text().strip()

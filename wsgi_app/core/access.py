@@ -22,6 +22,8 @@ from wsgi_app.store import access as store
 from wsgi_app.store import systems
 
 ADMIN = "admin"
+#: keys of a recipe that are valid at a time; every claim makes one
+MOST_KEYS = 8
 
 
 class Access:
@@ -106,6 +108,9 @@ class Access:
 def issue_key(change: Change, recipe: int) -> Key:
     """Make one more key of a recipe; its gate files are there before anyone can be told of it."""
     secret = fresh_secret()
+    for old in store.older_keys(change.tx, recipe, keep=MOST_KEYS - 1):
+        store.delete_key(change.tx, old.id)
+        change.revoke(recipe, f"key-{old.bearer}", f"key-{old.basic}")
     basic = base64.b64encode(f"{recipe}:{secret}".encode()).decode()
     hashes = header_hash(f"Bearer {secret}"), header_hash(f"Basic {basic}")
     store.insert_key(change.tx, recipe, bearer=hashes[0], basic=hashes[1], now=change.now)

@@ -1,5 +1,6 @@
 """What every verb works with: the store, the gate, the clock, the settings; and the shape of one change."""
 
+import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from wsgi_app.clock import Clock
 from wsgi_app.config import Config
 from wsgi_app.core.gate import Gate
 from wsgi_app.core.notifier import Notifier
+from wsgi_app.errors import DiskFull, Unavailable
 from wsgi_app.model import Recipe, Result, Task
 from wsgi_app.states import RecipeStatus, ResultValue
 from wsgi_app.store import events as store_events
@@ -25,6 +27,7 @@ class Change:
     now: float
     _events: list[dict[str, Any]] = field(factory=list)
     _gate: list[tuple[int, tuple[str, ...]]] = field(factory=list)
+    _revoked: list[tuple[int, tuple[str, ...]]] = field(factory=list)
 
     def event(self, topic: str, job: int | None, /, **data: Any) -> None:
         """Record a state change; it appears with the commit, or not at all."""
@@ -33,8 +36,8 @@ class Change:
     def gate(self, recipe: int, *names: str) -> None:
         """Make these gate files right after the commit.
 
-        Only additions go this way: two processes may run theirs in any order. What removes files (`Gate.rewrite`,
-        `Gate.remove`) runs inside a transaction instead, where no other change can be half done.
+        Two processes may run theirs in any order, since what is added and what is revoked are never the same names; an
+        addition that was overtaken by its own revocation is mended by the timer (`Recipes.rebuild_gate`).
         """
         self._gate.append((recipe, names))
 
@@ -71,8 +74,14 @@ class Change:
         """Write the events; the last thing before the commit."""
         store_events.append(self.tx, self._events)
 
+    def revoke(self, recipe: int, *names: str) -> None:
+        """Remove these gate files right after the commit: a change that fails takes nobody's key away."""
+        self._revoked.append((recipe, names))
+
     def show(self, gate: Gate) -> None:
-        """Make the gate files; the first thing after the commit."""
+        """Make and remove the gate files; the first thing after the commit."""
+        for recipe, names in self._revoked:
+            gate.remove(recipe, names)
         for recipe, names in self._gate:
             gate.add(recipe, names)
 
@@ -90,11 +99,12 @@ class Ground:
     @contextmanager
     def change(self) -> Iterator[Change]:
         """One change: committed whole, or rolled back whole when the block raises."""
-        with self.db.write() as tx:
-            change = Change(tx, self.clock())
-            yield change
-            change.flush()
-        change.show(self.gate)
+        with _disk():
+            with self.db.write() as tx:
+                change = Change(tx, self.clock())
+                yield change
+                change.flush()
+            change.show(self.gate)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -106,3 +116,13 @@ class Ground:
         """Make directories of a recipe's logs (paths below `/recipes/R/`)."""
         for path in paths:
             (self.config.logs / str(recipe.id) / path).mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull from error
+        raise Unavailable(f"the disk cannot be written now: {error.strerror}") from error

@@ -2,8 +2,11 @@
 
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Ground
+from wsgi_app.errors import Invalid
 from wsgi_app.model import Caller, Event
 from wsgi_app.store import events
+
+TOPICS = ("job", "recipe", "task", "result", "log", "system", "sync", "message")
 
 
 class Events:
@@ -15,6 +18,9 @@ class Events:
 
     def page(self, caller: Caller, *, after: int = 0, limit: int = 100, topics: list[str] | None = None) -> list[Event]:
         """Return events behind id `after`, oldest first, that the caller may see."""
+        unknown = set(topics or ()) - set(TOPICS)
+        if unknown:
+            raise Invalid(f"a topic is one of {', '.join(TOPICS)}", field="topic")
         with self._ground.read() as tx:
             actor = self._access.actor(tx, caller)
             return events.load_events(

@@ -5,12 +5,11 @@ module, so that both planes always agree.
 """
 
 import hashlib
-import ipaddress
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from wsgi_app.errors import Denied, Invalid, LogClosed, Unauthenticated
+from wsgi_app.errors import Denied, LogClosed, Unauthenticated
 from wsgi_app.model import Caller, LogAddress
 
 OPEN = "open"
@@ -32,17 +31,6 @@ def header_hash(authorization: str) -> str:
 def address_name(address: str) -> str:
     """The gate file of whoever calls from this address."""
     return f"ip-{address}"
-
-
-def require_address(address: str) -> None:
-    """Raise `Invalid` unless that is an IP address in the form in which httpd writes it."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        raise Invalid(f"{address!r} is no IP address", field="address") from None
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    if str(mapped or parsed) != address:
-        raise Invalid(f"{address!r} must be written as {mapped or parsed}", field="address")
 
 
 def task_name(task: int) -> str:

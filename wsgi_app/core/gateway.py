@@ -38,9 +38,12 @@ class Gateway:
     access: Access
     _ground: Ground
 
-    def close(self) -> None:
-        """Send waiting calls home and close the database."""
+    def send_home(self) -> None:
+        """End all waiting calls of this process with what they have."""
         self._ground.notifier.close()
+
+    def close(self) -> None:
+        """Close the database."""
         self._ground.db.close()
 
 

@@ -1,7 +1,7 @@
 """Jobs: submitted, listed, waited for, cancelled."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from sqlalchemy import Connection
 
@@ -29,12 +29,18 @@ class Jobs:
         self._ground = ground
         self._access = access
 
-    def submit(self, caller: Caller, new: NewJob, *, idempotency_key: str | None = None) -> Job:
+    def submit(self, caller: Caller, read: Callable[[], NewJob], *, idempotency_key: str | None = None) -> Job:
         """Store a job and give its recipes the systems that are free.
 
-        With an idempotency key, a repeated call answers with the job that the first one made; `Conflict` when it asks
-        for something else. Raises `Invalid` naming the field.
+        `read` decodes the job; it is called only for those who may submit, since a large document costs. With an
+        idempotency key, a repeated call answers with the job that the first one made; `Conflict` when it asks for
+        something else. Raises `Invalid` naming the field.
         """
+        with self._ground.read() as tx:
+            self._submitter(caller, tx)
+        if idempotency_key is not None and len(idempotency_key) > 255:
+            raise Invalid("an Idempotency-Key has at most 255 characters", field="Idempotency-Key")
+        new = read()
         _check(new)
         config = self._ground.config
         with self._ground.change() as change:

@@ -141,6 +141,10 @@ def settle(change: Change, recipe_id: int, *, late: bool) -> bool:
     if recipe.settled or not recipe.status.finished:
         return False
     recipes.update_recipe(change.tx, recipe.id, settled=True, late=late)
+    system = None if recipe.system is None else systems.load_system(change.tx, recipe.system)
+    if system is not None and system.address is not None:
+        # whoever has that address from now on has nothing to do with this recipe
+        change.revoke(recipe.id, gate.address_name(system.address))
     change.recipe_event(recipe, settled=True, late=late)
     refresh_job(change, recipe.job)
     return True

@@ -12,6 +12,9 @@ from wsgi_app.errors import TackroomError, TooManyWaiters
 
 T = TypeVar("T")
 
+#: topics that anyone may wait for
+READERS = ("job",)
+
 #: seconds between two looks at the event table while somebody waits
 LOOK_SECONDS = 0.05
 
@@ -57,13 +60,14 @@ class Notifier:
         woken = threading.Event()
         self._enter(subject, woken)
         try:
-            while not self._closed:
+            while True:
                 woken.clear()
+                if self._closed:
+                    return None
                 # after we are known as waiting: what changes from here on wakes us
                 found = ready()
                 if found is not None or not woken.wait(max(0.0, deadline - time.monotonic())):
                     return found
-            return None
         finally:
             self._leave(subject, woken)
 
@@ -74,15 +78,17 @@ class Notifier:
             self._wake(list(self._waiting))
 
     def _enter(self, subject: Subject, woken: threading.Event) -> None:
+        seen = self._news(None).newest
         with self._lock:
-            if self._waiters >= self._max_waiters:
+            # readers get half of the places at most: systems that claim must not have to wait for them
+            readers = subject.topic in READERS and self._waiters >= self._max_waiters // 2
+            if self._waiters >= self._max_waiters or readers:
                 raise TooManyWaiters
-            self._waiters += 1
-            self._waiting[subject].add(woken)
             if not self._watching:
-                seen = self._news(None).newest
                 self._watching = True
                 threading.Thread(target=self._watch, args=(seen,), name="notifier", daemon=True).start()
+            self._waiters += 1
+            self._waiting[subject].add(woken)
 
     def _leave(self, subject: Subject, woken: threading.Event) -> None:
         with self._lock:
@@ -93,19 +99,25 @@ class Notifier:
 
     def _watch(self, seen: int) -> None:
         pause = threading.Event()
-        while True:
-            pause.wait(LOOK_SECONDS)
-            try:
-                news = self._news(seen)
-            except TackroomError:
-                # it passes; without a watcher everybody here would wait in vain
-                continue
-            seen = news.newest
+        try:
+            while self._wanted():
+                pause.wait(LOOK_SECONDS)
+                try:
+                    news = self._news(seen)
+                except TackroomError:
+                    # it passes; without a watcher everybody here would wait in vain
+                    continue
+                seen = news.newest
+                with self._lock:
+                    self._wake(news.subjects)
+        finally:
+            # whatever ended this thread, the next who waits starts another
             with self._lock:
-                if self._waiters == 0 or self._closed:
-                    self._watching = False
-                    return
-                self._wake(news.subjects)
+                self._watching = False
+
+    def _wanted(self) -> bool:
+        with self._lock:
+            return self._waiters > 0 and not self._closed
 
     def _wake(self, subjects: Iterable[Subject]) -> None:
         for subject in subjects:

@@ -5,7 +5,7 @@ from attrs import frozen
 from wsgi_app.core import access, lifecycle, systems
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
-from wsgi_app.errors import Conflict, Invalid, NoSuchRecipe, RecipeNotAssigned, SystemBusy
+from wsgi_app.errors import Conflict, Invalid, NoSuchRecipe, RecipeFinished, RecipeNotAssigned, SystemBusy
 from wsgi_app.model import Caller, Job, Key, Log, Recipe, Result
 from wsgi_app.states import TaskStatus, Visibility
 from wsgi_app.store import access as store_access
@@ -15,7 +15,7 @@ from wsgi_app.store import systems as store_systems
 
 @frozen
 class RecipeDocument:
-    """A recipe with all that its document tells."""
+    """A recipe with all that its document tells; results that were found in logs are not for harnesses."""
 
     job: Job
     recipe: Recipe
@@ -53,7 +53,7 @@ class Recipes:
                 job,
                 found,
                 tuple(recipes.load_set(tx, found.recipe_set)),
-                tuple(results.load_results(tx, results.of_recipes([found.id]))),
+                tuple(results.load_results(tx, results.reported(found.id))),
                 tuple(results.load_logs(tx, found.id)),
             )
 
@@ -63,6 +63,7 @@ class Recipes:
             found = self._for_harness(change, caller, recipe)
             if not found.status.finished:
                 lifecycle.end_tasks(change, found, TaskStatus.ABORTED, message or "Aborted by its harness")
+                systems.assign(change, self._ground)
 
     def issue_key(self, caller: Caller, recipe: int, *, rotate: bool = False, system: str | None = None) -> Key:
         """Make one more key for the recipe's harness (the job's owner, admins).
@@ -73,15 +74,15 @@ class Recipes:
         with self._ground.change() as change:
             found = lifecycle.recipe_of(change, recipe)
             self._require_owner(change, caller, found)
-            systems.require_assignable(found)
+            if found.status.finished:
+                raise RecipeFinished
             if found.assigned is None:
                 self._assign(change, found, system)
             elif system is not None and system != found.system:
                 raise Conflict(f"the recipe runs on {found.system}", field="system")
             if rotate:
-                old = {f"key-{value}" for value in store_access.load_keys(change.tx, found.id)}
+                change.revoke(found.id, *(f"key-{value}" for value in store_access.load_keys(change.tx, found.id)))
                 store_access.delete_keys(change.tx, found.id)
-                self._ground.gate.remove(found.id, old)
             return access.issue_key(change, found.id)
 
     def settle(self, recipe: int, *, late: bool = False) -> bool:
@@ -128,6 +129,10 @@ class Recipes:
             raise Invalid(f"there is no system {name!r}", field="system")
         if found.recipe is not None:
             raise SystemBusy(f"{name} holds recipe {found.recipe}", field="system")
+        if not found.health.usable:
+            raise Conflict(f"{name} is {found.health}: {found.reason or 'no reason given'}", field="system")
+        if not recipes.is_due(change.tx, recipe):
+            raise Conflict("the stage before this recipe's is not settled yet")
         systems.give(change, self._ground, recipe, found)
 
     def _require_owner(self, change: Change, caller: Caller, recipe: Recipe) -> None:

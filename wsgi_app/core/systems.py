@@ -5,19 +5,25 @@ soon as every recipe of the set has a free, healthy system that fits: when a job
 when a stage of a job is settled.
 """
 
+import ipaddress
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
+from sqlalchemy import Connection
 
 from wsgi_app.core import access, gate, lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.notifier import Subject
-from wsgi_app.errors import Invalid, NoSuchSystem, RecipeFinished, SystemBusy, SystemExists
+from wsgi_app.errors import Invalid, NoSuchSystem, SystemBusy, SystemExists
 from wsgi_app.model import Caller, Key, Recipe, System
 from wsgi_app.states import RecipeStatus, SystemState, Visibility
 from wsgi_app.store import jobs, recipes, systems
+
+#: what a host name or an address consists of
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,254}", re.ASCII)
 
 
 @frozen
@@ -77,6 +83,8 @@ class Systems:
             _check(changed)
             if values:
                 systems.update_system(change.tx, name, **values)
+                if found.recipe is not None and changed.address != found.address:
+                    _move_address(change, found.recipe, found.address, changed.address)
                 change.event("system", None, name=name, state=self.state(changed), health=changed.health)
                 assign(change, self._ground)
         return self.get(name)
@@ -109,9 +117,9 @@ class Systems:
         A system that holds an unfinished recipe gets it again, with one more key: an answer may have been lost.
         """
         if not self._announce(caller, name, wait):
-            self._ground.notifier.wait(Subject("system", name), lambda: self._held(name), wait)
+            self._ground.notifier.wait(Subject("system", name), lambda: self._look(name), wait)
         with self._ground.change() as change:
-            held = _held_recipe(change, name)
+            held = _held(change.tx, name)
             return None if held is None else Claimed(held, access.issue_key(change, held.id))
 
     def _announce(self, caller: Caller, name: str, wait: float) -> bool:
@@ -127,12 +135,11 @@ class Systems:
                 if self.state(found) is SystemState.OFFLINE:
                     change.event("system", None, name=name, state=SystemState.IDLE, health=found.health)
                 assign(change, self._ground)
-            return _held_recipe(change, name) is not None
+            return _held(change.tx, name) is not None
 
-    def _held(self, name: str) -> int | None:
+    def _look(self, name: str) -> Recipe | None:
         with self._ground.read() as tx:
-            found = systems.load_system(tx, name)
-            return None if found is None else found.recipe
+            return _held(tx, name)
 
 
 def assign(change: Change, ground: Ground) -> None:
@@ -168,6 +175,9 @@ def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None
             if peer.status is RecipeStatus.SCHEDULED:
                 recipes.update_recipe(change.tx, peer.id, status=RecipeStatus.WAITING)
                 change.recipe_event(peer, status=RecipeStatus.WAITING)
+                if peer.id != recipe.id and peer.system is not None:
+                    # its system may be waiting for the set to be whole
+                    change.event("system", None, name=peer.system, state=SystemState.RUNNING, recipe=peer.id)
     lifecycle.refresh_set(change, recipe.recipe_set)
     lifecycle.refresh_job(change, recipe.job)
 
@@ -182,9 +192,11 @@ def _publish(change: Change, ground: Ground, recipe: Recipe) -> None:
     change.gate(recipe.id, *lifecycle.gate_image(change, recipe, private=private, open_gate=ground.config.open_gate))
 
 
-def _held_recipe(change: Change, name: str) -> Recipe | None:
-    system = systems.load_system(change.tx, name)
-    return None if system is None or system.recipe is None else lifecycle.recipe_of(change, system.recipe)
+def _held(tx: Connection, name: str) -> Recipe | None:
+    """Return the recipe that a system holds and may run: its whole set has systems."""
+    system = systems.load_system(tx, name)
+    recipe = None if system is None or system.recipe is None else recipes.load_recipe(tx, system.recipe)
+    return None if recipe is None or recipe.status is RecipeStatus.SCHEDULED else recipe
 
 
 def _match(recipes: Sequence[Recipe], free: list[System]) -> list[System] | None:
@@ -232,14 +244,29 @@ def _fitting(recipe: Recipe, free: Iterable[System]) -> Iterable[System]:
             yield system
 
 
-def require_assignable(recipe: Recipe) -> None:
-    """Raise `RecipeFinished` when a recipe can no longer get a system."""
-    if recipe.status.finished:
-        raise RecipeFinished
+def _move_address(change: Change, recipe: int, before: str | None, after: str | None) -> None:
+    """Let the gate of a running recipe admit its system at the new address, and no longer at the old one."""
+    if before is not None:
+        change.revoke(recipe, gate.address_name(before))
+    if after is not None:
+        change.gate(recipe, gate.address_name(after))
 
 
 def _check(system: System) -> None:
-    if not system.name or len(system.name) > 255 or "/" in system.name or not system.name.isprintable():
-        raise Invalid("a system's name has 1 to 255 printable characters and no slash", field="name")
+    if not _NAME.fullmatch(system.name):
+        raise Invalid(
+            "a system's name has 1 to 255 letters, digits and ._:- and begins with one of the first", field="name"
+        )
     if system.address is not None:
-        gate.require_address(system.address)
+        _require_address(system.address)
+
+
+def _require_address(address: str) -> None:
+    """Raise `Invalid` unless that is an IP address in the form in which httpd writes it: the gate has it as a name."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        raise Invalid(f"{address!r} is no IP address", field="address") from None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    if str(mapped or parsed) != address:
+        raise Invalid(f"{address!r} must be written as {mapped or parsed}", field="address")

@@ -2,11 +2,11 @@
 
 import math
 
-from wsgi_app.core import lifecycle
+from wsgi_app.core import lifecycle, systems
 from wsgi_app.core.access import Access
-from wsgi_app.core.change import Ground
+from wsgi_app.core.change import Change, Ground
 from wsgi_app.errors import NoSuchRecipe, RecipeFinished, RecipeNotAssigned
-from wsgi_app.model import Caller
+from wsgi_app.model import Caller, Recipe
 from wsgi_app.states import TaskStatus
 from wsgi_app.store import jobs, recipes
 
@@ -44,11 +44,14 @@ class Watchdogs:
             recipes.update_recipe(change.tx, found.id, watchdog=change.now + bounded)
 
     def expire(self) -> int:
-        """Abort the recipes of every set in which all unfinished ones are past their time; return how many.
+        """Abort recipes that ran longer than they may, and sets all of whose watchdogs are past; return how many.
 
         Their logs stay open for a while: what the system still sends may say why it hung.
         """
         with self._ground.change() as change:
+            overlong = [lifecycle.recipe_of(change, number) for number in recipes.overlong(change.tx, change.now)]
+            for recipe in overlong:
+                self._abort(change, recipe, f"The recipe took longer than its {recipe.max_seconds} seconds")
             expired = [
                 recipe
                 for group in recipes.overdue_sets(change.tx, change.now)
@@ -56,10 +59,10 @@ class Watchdogs:
                 if not recipe.status.finished
             ]
             for recipe in expired:
-                over = recipe.max_seconds is not None and recipe.started is not None
-                over = over and change.now - (recipe.started or 0) >= (recipe.max_seconds or 0)
-                message = f"The recipe took longer than its {recipe.max_seconds} seconds" if over else EXPIRED
-                lifecycle.end_tasks(
-                    change, recipe, TaskStatus.ABORTED, message, grace=self._ground.config.grace_seconds
-                )
-            return len(expired)
+                self._abort(change, recipe, EXPIRED)
+            if overlong or expired:
+                systems.assign(change, self._ground)
+            return len(overlong) + len(expired)
+
+    def _abort(self, change: Change, recipe: Recipe, message: str) -> None:
+        lifecycle.end_tasks(change, recipe, TaskStatus.ABORTED, message, grace=self._ground.config.grace_seconds)

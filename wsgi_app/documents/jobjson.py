@@ -4,13 +4,16 @@ import json
 from typing import Any
 
 from cattrs import Converter, transform_error
-from cattrs.errors import BaseValidationError
+from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
 from wsgi_app.clock import Clock, rfc3339
 from wsgi_app.errors import BadDocument
 from wsgi_app.model import Job, NewJob, NewTask, Recipe, Task
 from wsgi_app.states import Visibility
+
+#: bytes up to which every wrong field is named: cattrs keeps 3 KB for each of them
+SMALL = 65536
 
 
 def parse_job(body: bytes) -> NewJob:
@@ -19,10 +22,12 @@ def parse_job(body: bytes) -> NewJob:
     if not isinstance(value, dict):
         raise BadDocument("a job is a JSON object")
     try:
-        job: NewJob = _converter().structure(value, NewJob)
+        job: NewJob = _converter(detailed=len(body) <= SMALL).structure(value, NewJob)
     except BaseValidationError as error:
         problems = transform_error(error)
         raise BadDocument("; ".join(problems), field=problems[0].rpartition(" @ ")[2]) from None
+    except (ForbiddenExtraKeysError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BadDocument(f"{error}: send it in a smaller document to be told where") from None
     return job
 
 
@@ -123,8 +128,8 @@ def _task_value(task: Task) -> dict[str, Any]:
     }
 
 
-def _converter() -> Converter:
-    converter = Converter(forbid_extra_keys=True)
+def _converter(*, detailed: bool) -> Converter:
+    converter = Converter(forbid_extra_keys=True, detailed_validation=detailed)
     converter.register_structure_hook(str, lambda value, _: _text(value))
     # named, for it is a str: the hook above would take it, and any word with it
     converter.register_structure_hook(Visibility, lambda value, _: Visibility(_text(value)))

@@ -11,11 +11,26 @@ from werkzeug.routing import BaseConverter, Map, Rule
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response
 
+from wsgi_app import errors
 from wsgi_app.errors import Invalid, TackroomError
 from wsgi_app.model import Caller
 
 #: one realm for both planes: clients keep credentials by realm (harness-beaker.md 0.15)
 CHALLENGE = 'Basic realm="tackroom"'
+
+#: error class to status; a permanent refusal is 4xx (harnesses drop it), "come back later" 5xx (they try again)
+STATUS: dict[type[TackroomError], int] = {
+    errors.Invalid: 400,
+    errors.Unauthenticated: 401,
+    errors.Denied: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.LengthMissing: 411,
+    errors.TooLarge: 413,
+    errors.BeyondLimit: 416,
+    errors.Unavailable: 503,
+    errors.DiskFull: 507,
+}
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

@@ -25,6 +25,8 @@ STOP_SECONDS = 7.0
 #: seconds until it must answer
 START_SECONDS = 60.0
 LOOK_SECONDS = 0.2
+#: bytes of httpd's own logs
+LARGEST_LOG = 100 << 20
 
 
 class Server:
@@ -71,6 +73,7 @@ class Server:
                     self._say(f"Tackroom listening on {self.url}")
                 while not self._stop.wait(LOOK_SECONDS):
                     children.look()
+                    self._turn_logs()
                     self._reload_if_asked()
             finally:
                 place.unlink(missing_ok=True)
@@ -184,6 +187,14 @@ class Server:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _turn_logs(self) -> None:
+        """Put httpd's logs aside when they are large: one before the present one is kept."""
+        for name in ("access.log", "error.log"):
+            path = self._config.run / name
+            if path.exists() and path.stat().st_size > LARGEST_LOG:
+                path.replace(path.with_name(f"{name}.1"))
+                self._reload.set()
 
     def _reload_if_asked(self) -> None:
         if self._reload.is_set() and self._config.front == "apache":

@@ -25,6 +25,8 @@ def command(config: Config, bind: str) -> list[str]:
         "limit-request-fields": 64,
         "log-level": "warning",
         "umask": "027",
+        # nobody may set SCRIPT_NAME and PATH_INFO by header
+        "forwarder-headers": "",
     }
     flags = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     return [sys.executable, "-P", "-m", "gunicorn", "--no-control-socket", *flags, "wsgi_app.wsgi:application()"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from attrs import frozen
 from sqlalchemy import Connection, delete, insert, or_, select
 
 from wsgi_app.model import Actor
@@ -44,6 +45,26 @@ def insert_key(tx: Connection, recipe: int, *, bearer: str, basic: str, now: flo
 def delete_keys(tx: Connection, recipe: int) -> None:
     """Forget all keys of a recipe."""
     tx.execute(delete(recipe_keys).where(recipe_keys.c.recipe == recipe))
+
+
+@frozen
+class StoredKey:
+    """A recipe's key: the SHA-1 of the two headers that carry it."""
+
+    id: int
+    bearer: str
+    basic: str
+
+
+def older_keys(tx: Connection, recipe: int, *, keep: int) -> list[StoredKey]:
+    """Return a recipe's keys but for the newest few."""
+    query = select(recipe_keys).where(recipe_keys.c.recipe == recipe).order_by(recipe_keys.c.id.desc()).offset(keep)
+    return [StoredKey(row.id, row.bearer, row.basic) for row in tx.execute(query)]
+
+
+def delete_key(tx: Connection, key: int) -> None:
+    """Forget one key."""
+    tx.execute(delete(recipe_keys).where(recipe_keys.c.id == key))
 
 
 def load_keys(tx: Connection, recipe: int) -> list[str]:

@@ -144,8 +144,8 @@ def find_submission(tx: Connection, user: str, key: str, *, since: float) -> Sub
 
 
 def note_submission(tx: Connection, user: str, key: str, *, request: str, job: int, now: float) -> None:
-    """Note what an idempotency key was used for; an older use of it is forgotten."""
-    tx.execute(delete(idempotency).where(idempotency.c.user == user, idempotency.c.key == key))
+    """Note what an idempotency key was used for; uses older than a day are forgotten."""
+    tx.execute(delete(idempotency).where(idempotency.c.created < now - 86400))
     tx.execute(insert(idempotency).values(user=user, key=key, request=request, job=job, created=now))
 
 

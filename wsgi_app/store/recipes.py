@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select, update
 
 from wsgi_app.model import Recipe, Requires, Task
 from wsgi_app.states import FINISHED_RECIPE, LogState, RecipeStatus, ResultValue, TaskStatus
@@ -78,13 +78,7 @@ def assignable(tx: Connection) -> Iterator[list[Recipe]]:
     A set of a later stage is not among them until all sets of earlier stages of its job are settled.
     """
     # by job, once: asked for each recipe, this took 200 ms with 600 recipes waiting
-    due = (
-        select(recipes.c.job, func.min(recipe_sets.c.stage).label("stage"))
-        .join(recipe_sets, recipe_sets.c.id == recipes.c.recipe_set)
-        .where(recipes.c.settled.is_(False))
-        .group_by(recipes.c.job)
-        .subquery()
-    )
+    due = _due_stages().subquery()
     query = (
         select(recipes)
         .join(recipe_sets, recipe_sets.c.id == recipes.c.recipe_set)
@@ -97,20 +91,41 @@ def assignable(tx: Connection) -> Iterator[list[Recipe]]:
         yield [_recipe(row, ()) for row in members]
 
 
+def is_due(tx: Connection, recipe: Recipe) -> bool:
+    """Return whether all sets of earlier stages of the recipe's job are settled."""
+    stage = select(recipe_sets.c.stage).where(recipe_sets.c.id == recipe.recipe_set)
+    due = _due_stages().where(recipes.c.job == recipe.job)
+    return bool(tx.execute(due).one().stage == tx.execute(stage).scalar_one())
+
+
+def _due_stages() -> Select[tuple[int, int]]:
+    """The lowest stage of each job that is not settled."""
+    return (
+        select(recipes.c.job, func.min(recipe_sets.c.stage).label("stage"))
+        .join(recipe_sets, recipe_sets.c.id == recipes.c.recipe_set)
+        .where(recipes.c.settled.is_(False))
+        .group_by(recipes.c.job)
+    )
+
+
 def overdue_sets(tx: Connection, now: float) -> list[int]:
-    """Return the recipe sets in which every unfinished recipe has passed its watchdog or its longest time."""
-    limit = recipes.c.started + recipes.c.max_seconds
-    expired = or_(recipes.c.watchdog <= now, limit <= now)
-    unfinished = recipes.c.status.not_in(FINISHED_RECIPE)
+    """Return the recipe sets in which every unfinished recipe that has a watchdog is past it."""
+    # settled ones are finished; said so for the index: this runs every second, and finished recipes only get more
+    unfinished = and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE))
     query = (
         select(recipes.c.recipe_set)
-        .where(unfinished, recipes.c.system.is_not(None))
+        .where(unfinished, recipes.c.watchdog.is_not(None))
         .group_by(recipes.c.recipe_set)
-        .having(func.sum(func.coalesce(expired, False).cast(recipes.c.id.type)) == func.count())
+        .having(func.max(recipes.c.watchdog) <= now)
     )
-    # a set with a recipe that has no system yet is not over: that recipe has no watchdog
-    waiting = select(recipes.c.recipe_set).where(unfinished, recipes.c.system.is_(None))
-    return list(tx.execute(query.where(recipes.c.recipe_set.not_in(waiting))).scalars())
+    return list(tx.execute(query).scalars())
+
+
+def overlong(tx: Connection, now: float) -> list[int]:
+    """Return the unfinished recipes that have run longer than they may."""
+    unfinished = and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE))
+    query = select(recipes.c.id).where(unfinished, recipes.c.started + recipes.c.max_seconds <= now)
+    return list(tx.execute(query).scalars())
 
 
 def closing_recipes(tx: Connection, now: float) -> list[int]:

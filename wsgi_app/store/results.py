@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
 from wsgi_app.model import Log, LogAddress, LogIndex, Mark, ParsedResult, Result
 from wsgi_app.states import LogState, ResultValue
@@ -56,6 +56,11 @@ def of_recipes(recipes: Iterable[int]) -> ColumnElement[bool]:
     return results.c.recipe.in_(list(recipes))
 
 
+def reported(recipe: int) -> ColumnElement[bool]:
+    """The condition for results of a recipe that were not found in logs."""
+    return and_(results.c.recipe == recipe, results.c.source == "harness")
+
+
 def task_of(tx: Connection, result: int) -> tuple[int, int | None] | None:
     """Return recipe and task of a result, or None."""
     row = tx.execute(select(results.c.recipe, results.c.task).where(results.c.id == result)).one_or_none()
@@ -64,13 +69,13 @@ def task_of(tx: Connection, result: int) -> tuple[int, int | None] | None:
 
 def count_reported(tx: Connection, recipe: int) -> int:
     """Return how many results the recipe's harness has reported."""
-    query = select(func.count()).where(results.c.recipe == recipe, results.c.source == "harness")
+    query = select(func.count()).where(reported(recipe))
     return tx.execute(query).scalar_one()
 
 
 def has_message(tx: Connection, recipe: int, message: str) -> bool:
-    """Return whether the recipe has a result with that message."""
-    query = select(results.c.id).where(results.c.recipe == recipe, results.c.message == message)
+    """Return whether the recipe has a result with that message, not found in a log."""
+    query = select(results.c.id).where(reported(recipe), results.c.message == message)
     return tx.execute(query.limit(1)).first() is not None
 
 

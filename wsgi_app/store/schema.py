@@ -161,6 +161,7 @@ results = Table(
     Index(None, "recipe", "id"),
     Index(None, "task"),
     Index("ix_results_recipe_log", "recipe", "log"),
+    Index("ix_results_recipe_source", "recipe", "source"),
 )
 
 logs = Table(
@@ -227,5 +228,6 @@ events = Table(
     #: whose job's visibility decides who may read it; null: anyone who may read systems
     Column("job", Integer),
     Column("data", JSON, nullable=False),
+    Index("ix_events_topic_id", "topic", "id"),
     sqlite_autoincrement=True,
 )

@@ -12,9 +12,6 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/(?:([0-9]+)|\*)", re.IGNOR
 #: more digits than any place in a file has; larger numbers are all alike to us
 _DIGITS = 19
 
-#: a client that sends nothing for this long is gone; httpd has the same patience
-SILENT_SECONDS = 60
-
 
 class WsgiUpload:
     """A PUT's body, read as it comes."""
@@ -23,10 +20,6 @@ class WsgiUpload:
         self._range = request.headers.get("Content-Range")
         self._stream = request.environ["wsgi.input"]
         self.length = _length(request.environ)
-        # embedded mode alone: behind httpd the socket is httpd's, which times its client itself
-        socket = request.environ.get("gunicorn.socket")
-        if socket is not None:
-            socket.settimeout(SILENT_SECONDS)
 
     def span(self) -> Span | None:
         """Return the range that the body is, None when it is the whole log. Raises `BadRange`."""

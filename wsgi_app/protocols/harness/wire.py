@@ -14,19 +14,8 @@ from wsgi_app.protocols import web
 from wsgi_app.states import ResultValue, TaskStatus
 
 #: error class to status; a permanent refusal is 4xx (the harness drops it), "come back later" 5xx (it retries)
-STATUS: dict[type[TackroomError], int] = {
-    errors.Invalid: 400,
-    errors.BadName: 403,
-    errors.Unauthenticated: 401,
-    errors.Denied: 403,
-    errors.NotFound: 404,
-    errors.Conflict: 409,
-    errors.LengthMissing: 411,
-    errors.TooLarge: 413,
-    errors.BeyondLimit: 416,
-    errors.Unavailable: 503,
-    errors.DiskFull: 507,
-}
+#: a name that no log may have is refused like one that one may not have: httpd knows no difference
+STATUS = {**web.STATUS, errors.BadName: 403}
 
 LARGEST_SCORE = 9_999_999_999
 _LEADING_NUMBER = re.compile(r"\s*(-?[0-9]+)(\.[0-9]+)?")

@@ -41,7 +41,9 @@ class Jobs:
         if parse is None:
             raise UnsupportedMediaType(f"a job is one of {', '.join(_PARSERS)}")
         job = self._gateway.jobs.submit(
-            request.caller, parse(request.get_data()), idempotency_key=request.headers.get("Idempotency-Key")
+            request.caller,
+            lambda: parse(request.get_data()),
+            idempotency_key=request.headers.get("Idempotency-Key"),
         )
         location = f"{self._config.prefix}jobs/{job.id}"
         return web.json_response(jobjson.job_value(job, self._clock), 201, {"Location": location})

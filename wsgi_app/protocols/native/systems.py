@@ -30,7 +30,7 @@ class Systems:
     def add(self, request: Request) -> Response:
         """POST /systems/."""
         values = _read(request)
-        if "name" not in values:
+        if values.get("name") is None:
             raise Invalid("name is missing", field="name")
         defaults: dict[str, Any] = {
             "type": None,

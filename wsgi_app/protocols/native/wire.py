@@ -12,18 +12,7 @@ from wsgi_app.model import Event, Log, Result, System
 from wsgi_app.protocols import web
 from wsgi_app.states import SystemState
 
-STATUS: dict[type[TackroomError], int] = {
-    errors.Invalid: 400,
-    errors.Unauthenticated: 401,
-    errors.Denied: 403,
-    errors.NotFound: 404,
-    errors.Conflict: 409,
-    errors.LengthMissing: 411,
-    errors.TooLarge: 413,
-    errors.BeyondLimit: 416,
-    errors.Unavailable: 503,
-    errors.DiskFull: 507,
-}
+STATUS = web.STATUS
 
 
 def refuse(error: Exception) -> Response:
@@ -34,14 +23,10 @@ def refuse(error: Exception) -> Response:
         return web.json_response({"error": value}, web.status_of(error, STATUS), headers)
     if not isinstance(error, HTTPException):
         raise error
-    code = error.name.lower().replace(" ", "-")
-    response = web.json_response(
-        {"error": {"code": f"http.{code}", "message": error.description or error.name, "field": None}},
-        error.code or 500,
-    )
-    response.headers.extend(
-        [(name, value) for name, value in error.get_headers() if name.lower() not in ("content-type", "content-length")]
-    )
+    code = "http." + error.name.lower().replace(" ", "-")
+    value = {"code": code, "message": error.description or error.name, "field": None}
+    response = web.json_response({"error": value}, error.code or 500)
+    response.headers.extend(web.http_headers(error))
     return response
 
 

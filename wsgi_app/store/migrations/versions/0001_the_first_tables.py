@@ -19,6 +19,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
         sqlite_autoincrement=True,
     )
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.create_index("ix_events_topic_id", ["topic", "id"], unique=False)
+
     op.create_table("id_sequence", sa.Column("last", sa.Integer(), nullable=False))
     op.create_table(
         "jobs",
@@ -213,6 +216,7 @@ def upgrade() -> None:
     with op.batch_alter_table("results", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_results_recipe_id"), ["recipe", "id"], unique=False)
         batch_op.create_index("ix_results_recipe_log", ["recipe", "log"], unique=False)
+        batch_op.create_index("ix_results_recipe_source", ["recipe", "source"], unique=False)
         batch_op.create_index(batch_op.f("ix_results_task"), ["task"], unique=False)
 
     # the sequence's one row
