@@ -18,14 +18,14 @@ run:
 	@$(VENV)/tackroom demo $(if $(ONCE),--once) --listen $(LISTEN) $(if $(DATA),--data $(DATA)) docs/examples/first-job.xml
 
 test:
-	@.ci/install --httpd test
+	@.ci/install --need-httpd test
 	$(VENV)/pytest -n 2 --dist loadfile $(ARGS)
 
 install:
 	@.ci/install
 
 check:
-	@.ci/install --httpd test,check,docs
+	@.ci/install --need-httpd test,check,docs
 	$(VENV)/ruff format --check .
 	$(VENV)/ruff check .
 	$(VENV)/mypy

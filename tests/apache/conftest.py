@@ -348,7 +348,7 @@ def hand_made(plane: Plane) -> None:
 def tackroom(config: Config, *, whole: bool = False, listen: str = "127.0.0.1") -> Iterator[Plane]:
     """Make a world and run Tackroom over it."""
     if config.front == "apache" and httpd.find() is None:
-        pytest.skip("httpd is not installed")
+        pytest.fail("httpd is not installed: make test installs it")
     world = make_world(config)
     with serving(config, world.symbols, world.keys, whole=whole, listen=listen) as plane:
         hand_made(plane)

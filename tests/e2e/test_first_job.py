@@ -58,9 +58,13 @@ def test_it_keeps_serving_until_ctrl_c(place: Path) -> None:
     words = ["demo", "--listen", f"127.0.0.1:{port}", "--httpd", "none", "--data", str(place / "data"), str(job)]
     with (place / "said").open("w") as said:
         demo = subprocess.Popen([*tackroom(), *words], stdout=said, stderr=said)
-    until(lambda: "Serving until Ctrl-C." in (place / "said").read_text(), "the end of the job", 60)
-    demo.send_signal(signal.SIGINT)
-    assert demo.wait(15) == 0
+    try:
+        until(lambda: "Serving until Ctrl-C." in (place / "said").read_text(), "the end of the job", 60)
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(15) == 0
+    finally:
+        demo.terminate()
+        demo.wait()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port)).close()
 

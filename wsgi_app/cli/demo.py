@@ -37,7 +37,8 @@ def demo(file: Path, once: bool, listen: str, front: str, data: Path | None) -> 
         job = _run(client, file, place / "demo-harness")
         click.echo("\n" + describe(job) + "\n")
         click.echo(results_table(list(client.pages(f"jobs/{job['id']}/results", "results"))))
-        click.echo(f"\nVerdict: {job['verdict']}. WHERE is below {client.url}, the line behind the colon.")
+        below = f"{place}/logs" if once else client.url
+        click.echo(f"\nVerdict: {job['verdict']}. WHERE is below {below}, the line behind the colon.")
         if once:
             sys.exit(VERDICTS[job["verdict"]])
         click.echo("Serving until Ctrl-C.")
@@ -47,15 +48,17 @@ def demo(file: Path, once: bool, listen: str, front: str, data: Path | None) -> 
 
 @contextlib.contextmanager
 def _serving(command: list[str], data: Path) -> "Iterator[subprocess.Popen[bytes]]":
-    """Run `tackroom serve` and yield it once it listens; end it afterwards, also after Ctrl-C and SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Run `tackroom serve` and yield it once it listens; end it afterwards, also after Ctrl-C and a hangup."""
+    # also where they are ignored: a job of a script, a terminal that closes
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     started = time.time()
     # in a session of its own: Ctrl-C is for us, and we end it
     server = subprocess.Popen([sys.executable, "-P", "-m", "wsgi_app.cli", *command], start_new_session=True)
     try:
         while not _told(data / "run" / "url", started):
             if server.poll() is not None:
-                raise click.ClickException("Tackroom did not start: see above")
+                raise click.ClickException("Tackroom did not start: see above (another port: make run LISTEN=HOST:PORT)")
             time.sleep(0.05)
         yield server
     finally:

@@ -1,0 +1,78 @@
+"""Rights that end: keys beyond the newest few, addresses that move, recipes that are settled; and time that ends."""
+
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from wsgi_app.core.access import MOST_KEYS
+from wsgi_app.errors import Conflict
+from wsgi_app.model import Caller, NewRecipe, NewRecipeSet
+from wsgi_app.states import RecipeStatus, SystemHealth, TaskStatus
+
+
+def admits(bench: Any, recipe: int, secret: str) -> bool:
+    """Whether a key opens the gate."""
+    name = f"Bearer {secret}"
+    caller = Caller(name, "192.0.2.200")
+    admitted: bool = bench.gateway.access._ground.gate.admits(caller, recipe)
+    return admitted
+
+
+def test_only_the_newest_keys_are_valid(bench: Any, one: NewRecipe) -> None:
+    """Every claim makes a key; a harness that restarts for ever does not fill the gate."""
+    recipe = bench.submit(NewRecipeSet((one,))).recipe_sets[0].recipes[0].id
+    secrets = [bench.gateway.recipes.issue_key(bench.admin, recipe).secret for _ in range(MOST_KEYS + 3)]
+    assert [admits(bench, recipe, secret) for secret in secrets] == [False] * 3 + [True] * MOST_KEYS
+    assert len([name for name in (bench.config.gate / str(recipe)).iterdir() if name.name.startswith("key-")]) == 16
+
+
+def test_an_address_that_moves_takes_its_right_along(bench: Any, one: NewRecipe) -> None:
+    """The old address is shut out at once, the new one let in; after settling, neither has anything to do with it."""
+    bench.gateway.systems.change(bench.admin, "a", address="192.0.2.1")
+    recipe = bench.submit(NewRecipeSet((one,))).recipe_sets[0].recipes[0].id
+    bench.gateway.recipes.issue_key(bench.admin, recipe)
+    gate = bench.config.gate / str(recipe)
+    assert (gate / "ip-192.0.2.1").exists()
+    bench.gateway.systems.change(bench.admin, "a", address="192.0.2.2")
+    assert not (gate / "ip-192.0.2.1").exists()
+    assert (gate / "ip-192.0.2.2").exists()
+    bench.gateway.recipes.abort(bench.admin, recipe, "enough")
+    bench.gateway.recipes.settle(recipe)
+    assert not (gate / "ip-192.0.2.2").exists()
+
+
+def test_a_key_does_not_assign_what_may_not_be_assigned(bench: Any, one: NewRecipe) -> None:
+    """Neither to a system in maintenance, nor before the earlier stage is settled."""
+    job = bench.submit(NewRecipeSet((one,)), NewRecipeSet((evolve(one, system="b"),), stage=1))
+    early = job.recipe_sets[1].recipes[0].id
+    with pytest.raises(Conflict, match="stage"):
+        bench.gateway.recipes.issue_key(bench.admin, early)
+    bench.gateway.systems.change(bench.admin, "a", health=SystemHealth.MAINTENANCE, reason="new fan")
+    with pytest.raises(Conflict, match="maintenance: new fan"):
+        bench.gateway.recipes.issue_key(bench.admin, job.recipe_sets[0].recipes[0].id)
+
+
+def test_max_seconds_ends_one_recipe_of_a_set(bench: Any, one: NewRecipe) -> None:
+    """It is a limit that nobody extends: not the harness, and not a peer that is still alive."""
+    job = bench.submit(NewRecipeSet((evolve(one, max_seconds=100), evolve(one, system="b"))))
+    first, second = (recipe.id for recipe in job.recipe_sets[0].recipes)
+    for recipe in (first, second):
+        bench.gateway.recipes.issue_key(bench.admin, recipe)
+        task = bench.recipe(recipe).tasks[0].id
+        bench.gateway.tasks.update(bench.admin, recipe, task, status=TaskStatus.RUNNING)
+        bench.gateway.watchdogs.set(bench.admin, recipe, 9999)
+    bench.clock.now += 101
+    assert bench.round() == 1
+    assert bench.recipe(first).status is RecipeStatus.ABORTED
+    assert bench.recipe(second).status is RecipeStatus.RUNNING
+
+
+def test_a_claim_waits_until_the_set_is_whole(bench: Any, one: NewRecipe) -> None:
+    """A system whose recipe has peers without systems gets it only when they have theirs."""
+    job = bench.submit(NewRecipeSet((one, evolve(one, system="b"))))
+    first, second = (recipe.id for recipe in job.recipe_sets[0].recipes)
+    bench.gateway.recipes.issue_key(bench.admin, first)
+    assert bench.gateway.systems.claim(bench.admin, "a", wait=0) is None
+    bench.gateway.recipes.issue_key(bench.admin, second)
+    assert bench.gateway.systems.claim(bench.admin, "a", wait=0).recipe.id == first
