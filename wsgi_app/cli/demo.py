@@ -58,7 +58,9 @@ def _serving(command: list[str], data: Path) -> "Iterator[subprocess.Popen[bytes
     try:
         while not _told(data / "run" / "url", started):
             if server.poll() is not None:
-                raise click.ClickException("Tackroom did not start: see above (another port: make run LISTEN=HOST:PORT)")
+                raise click.ClickException(
+                    "Tackroom did not start: see above (another port: make run LISTEN=HOST:PORT)"
+                )
             time.sleep(0.05)
         yield server
     finally:
