@@ -8,11 +8,9 @@ import hashlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -21,6 +19,8 @@ from typing import TypeVar
 
 import pytest
 from attrs import field, frozen
+from lab import SERVICE, free_port
+from waiting import until
 
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway, open_gateway
@@ -30,8 +30,6 @@ from wsgi_app.states import ResultValue, SystemHealth, TaskStatus, Visibility
 
 T = TypeVar("T")
 
-ROOT = Path(__file__).resolve().parents[2]
-SERVICE = "www-data"
 DEADLINE = 20.0
 #: logs of tasks and results that a recipe may have in these tests
 MAX_LOGS = 40
@@ -107,16 +105,6 @@ class Plane:
         return (self.config.run / "access.log").stat().st_size
 
 
-def until(probe: Callable[[], T], what: str, seconds: float = DEADLINE) -> T:
-    """Return the probe's first true answer; fail when there is none in time."""
-    end = time.monotonic() + seconds
-    while not (answer := probe()):
-        if time.monotonic() > end:
-            pytest.fail(f"in vain waited {seconds} s for {what}")
-        time.sleep(0.02)
-    return answer
-
-
 def own(root: Path, target: Path) -> None:
     """Give what root has made to the service user: the target and the directories above it, up to `root`."""
     if os.geteuid() == 0:
@@ -124,14 +112,6 @@ def own(root: Path, target: Path) -> None:
             shutil.chown(path, SERVICE, SERVICE)
             if path == root:
                 return
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -76,3 +76,24 @@ def test_a_claim_waits_until_the_set_is_whole(bench: Any, one: NewRecipe) -> Non
     assert bench.gateway.systems.claim(bench.admin, "a", wait=0) is None
     bench.gateway.recipes.issue_key(bench.admin, second)
     assert bench.gateway.systems.claim(bench.admin, "a", wait=0).recipe.id == first
+
+
+def test_late_settling_takes_the_address_away_too(bench: Any, one: NewRecipe) -> None:
+    """The timer closes the gate and settles in one change: what it shows is of the settled recipe."""
+    bench.gateway.systems.change(bench.admin, "a", address="192.0.2.1")
+    recipe = bench.submit(NewRecipeSet((one,))).recipe_sets[0].recipes[0].id
+    bench.gateway.recipes.issue_key(bench.admin, recipe)
+    bench.gateway.recipes.abort(bench.admin, recipe, "enough")
+    bench.clock.now += 61
+    bench.gateway.recipes.close_logs()
+    assert bench.recipe(recipe).settled
+    assert not (bench.config.gate / str(recipe) / "ip-192.0.2.1").exists()
+
+
+def test_every_system_event_says_state_and_health(bench: Any, one: NewRecipe) -> None:
+    """Also those that wake a peer whose set has become whole."""
+    job = bench.submit(NewRecipeSet((one, evolve(one, system="b"))))
+    for recipe in job.recipe_sets[0].recipes:
+        bench.gateway.recipes.issue_key(bench.admin, recipe.id)
+    told = [event.data for event in bench.gateway.events.page(bench.admin, topics=["system"])]
+    assert [data for data in told if "state" not in data or "health" not in data] == []

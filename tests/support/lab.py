@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -190,13 +189,6 @@ def running_lab(front: str, **environ: str) -> Iterator[Lab]:
 def tackroom() -> list[str]:
     """The command's argument vector."""
     return [sys.executable, "-P", "-m", "wsgi_app.cli"]
-
-
-def own(path: Path) -> None:
-    """Give what root has made to the service user."""
-    if os.geteuid() == 0:
-        entry = pwd.getpwnam(SERVICE)
-        os.chown(path, entry.pw_uid, entry.pw_gid)
 
 
 def _descendants(pid: int) -> list[int]:

@@ -182,7 +182,8 @@ def gate_image(change: Change, recipe: Recipe, *, private: bool, open_gate: bool
         image.add(gate.OPEN)
     if results.has_message(change.tx, recipe.id, str(TooManyLogs())):
         image.add(gate.FULL)
-    system = None if recipe.system is None else systems.load_system(change.tx, recipe.system)
+    # whoever has its address after settling has nothing to do with this recipe
+    system = None if recipe.system is None or recipe.settled else systems.load_system(change.tx, recipe.system)
     if system is not None and system.address is not None:
         image.add(gate.address_name(system.address))
     return image

@@ -94,7 +94,7 @@ class Logs:
         path = self._path(address)
         try:
             size = path.stat().st_size if path.is_file() else None
-        except (NotADirectoryError, OSError):
+        except OSError:
             size = None
         # an empty log that nobody wrote was only made in advance
         if size is None or (size == 0 and not known):

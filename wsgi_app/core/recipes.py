@@ -102,16 +102,17 @@ class Recipes:
             overdue = change.now - self._ground.config.settle_seconds
             for number in recipes.closing_recipes(change.tx, change.now):
                 recipe = lifecycle.recipe_of(change, number)
-                change.gate(recipe.id, *self._image(change, recipe))
                 if recipe.closes is not None and recipe.closes <= overdue:
                     lifecycle.settle(change, recipe.id, late=True)
                     systems.assign(change, self._ground)
+                    recipe = lifecycle.recipe_of(change, number)
+                change.gate(recipe.id, *self._image(change, recipe))
 
     def rebuild_gate(self) -> None:
         """Make the gate what the database says, for every recipe that is not settled; at start and on the timer."""
         with self._ground.change() as change:
             for recipe in recipes.unsettled_recipes(change.tx):
-                # inside the transaction: no other process is between its commit and its gate files
+                # inside the transaction: what was committed is in the image, and nothing is committed meanwhile
                 self._ground.gate.rewrite(recipe.id, self._image(change, recipe))
 
     def _image(self, change: Change, recipe: Recipe) -> set[str]:

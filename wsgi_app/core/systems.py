@@ -165,7 +165,7 @@ def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None
         change.tx, recipe.id, system=system.name, status=RecipeStatus.SCHEDULED, assigned=change.now, watchdog=watchdog
     )
     systems.update_system(change.tx, system.name, recipe=recipe.id)
-    change.event("system", None, name=system.name, state=SystemState.RUNNING, health=system.health, recipe=recipe.id)
+    _tell_running(change, system, recipe.id)
     given = lifecycle.recipe_of(change, recipe.id)
     change.recipe_event(given)
     _publish(change, ground, given)
@@ -175,11 +175,17 @@ def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None
             if peer.status is RecipeStatus.SCHEDULED:
                 recipes.update_recipe(change.tx, peer.id, status=RecipeStatus.WAITING)
                 change.recipe_event(peer, status=RecipeStatus.WAITING)
-                if peer.id != recipe.id and peer.system is not None:
+                if peer.id != recipe.id:
                     # its system may be waiting for the set to be whole
-                    change.event("system", None, name=peer.system, state=SystemState.RUNNING, recipe=peer.id)
+                    _tell_running(change, systems.load_system(change.tx, peer.system or ""), peer.id)
     lifecycle.refresh_set(change, recipe.recipe_set)
     lifecycle.refresh_job(change, recipe.job)
+
+
+def _tell_running(change: Change, system: System | None, recipe: int) -> None:
+    # None: it was removed since, and nobody waits for it
+    if system is not None:
+        change.event("system", None, name=system.name, state=SystemState.RUNNING, health=system.health, recipe=recipe)
 
 
 def _publish(change: Change, ground: Ground, recipe: Recipe) -> None:

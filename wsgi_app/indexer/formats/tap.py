@@ -60,7 +60,6 @@ class Tap:
     _scopes: list[_Scope] = field(factory=lambda: [_Scope("", 0, None)])
     #: a failed test that may yet get a message, and its indentation
     _failed: ParsedResult | None = None
-    _failed_indent: int = 0
     _comments: list[str] = field(factory=list)
     #: the indentation of the YAML block that is being read
     _yaml: int | None = None
@@ -129,7 +128,7 @@ class Tap:
             message = " ".join(comments)[:MAX_TEXT]
         result = ParsedResult(self._path(name or f"test {int(match[2] or scope.seen)}"), value, number, message)
         if value is ResultValue.FAIL and message is None:
-            self._failed, self._failed_indent = result, indent
+            self._failed = result
         else:
             yield result
 
