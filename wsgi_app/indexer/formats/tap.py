@@ -58,7 +58,7 @@ class Tap:
 
     kernel: bool = False
     _scopes: list[_Scope] = field(factory=lambda: [_Scope("", 0, None)])
-    #: a failed test that may yet get a message, and its indentation
+    #: a failed test that may yet get a message
     _failed: ParsedResult | None = None
     _comments: list[str] = field(factory=list)
     #: the indentation of the YAML block that is being read
