@@ -44,6 +44,9 @@ class Config:
     max_log: int = _setting(4294967296, "Largest log in bytes; a range that ends beyond is answered 416.")
     max_results: int = _setting(7500, "Most results that a recipe's harness may report; 0: no limit.")
     max_logs: int = _setting(7500, "Most task and result logs of a recipe; 0: no limit.")
+    max_recipe_bytes: int = _setting(
+        68719476736, "Bytes of all logs of a recipe, from which on it gets no new logs; 0: no limit."
+    )
     max_parsed: int = _setting(100000, "Most results taken from one log; the rest is one Warn.")
     put_max_seconds: int = _setting(300, "Longest time that one PUT may take.")
     precreate: tuple[str, ...] = _setting(

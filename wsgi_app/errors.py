@@ -45,6 +45,12 @@ class TornUpload(Invalid):
     code = "log.torn"
 
 
+class BadSyncState(Invalid):
+    """A sync state is 1 to 255 bytes of UTF-8 without slashes and control characters."""
+
+    code = "sync.bad-state"
+
+
 class BadDocument(Invalid):
     """The document cannot be read."""
 
@@ -79,6 +85,18 @@ class TooManyLogs(Denied):
     """Too many logs in recipe"""
 
     code = "recipe.too-many-logs"
+
+
+class TooManyBytes(Denied):
+    """Too many bytes in recipe"""
+
+    code = "recipe.too-many-bytes"
+
+
+class TooManySyncStates(Denied):
+    """The recipe has reached as many sync states as it may"""
+
+    code = "sync.too-many-states"
 
 
 class NotFound(TackroomError):
@@ -163,6 +181,12 @@ class LogIsDirectory(Conflict):
     """A log and a directory cannot have one name"""
 
     code = "log.is-directory"
+
+
+class DeadPeer(Conflict):
+    """A peer has ended without arriving"""
+
+    code = "sync.dead-peer"
 
 
 class SystemExists(Conflict):

@@ -76,6 +76,8 @@ class NewJob:
     name: str = ""
     visibility: Visibility | None = None
     priority: int = 50
+    #: what of the document has no effect, one sentence each
+    warnings: tuple[str, ...] = ()
 
 
 @frozen
@@ -113,6 +115,7 @@ class Recipe:
     requires: Requires
     role: str | None
     status: RecipeStatus
+    #: cancelled, and its system may not have noticed yet
     cancelling: bool
     settled: bool
     late: bool
@@ -126,6 +129,10 @@ class Recipe:
     finished: float | None
     #: from when on its logs are closed
     closes: float | None
+    #: what its installer said
+    install_started: float | None
+    install_finished: float | None
+    postinstall_finished: float | None
     tasks: tuple[Task, ...] = ()
 
 
@@ -156,6 +163,9 @@ class Job:
     submitted: float
     started: float | None
     finished: float | None
+    #: the job that this one repeats
+    retry_of: int | None
+    warnings: tuple[str, ...]
     recipe_sets: tuple[RecipeSet, ...] = ()
 
 
@@ -280,6 +290,23 @@ class System:
     last_seen: float | None
     #: until when its last claim counts
     claimed_until: float | None
+
+
+@frozen
+class Attendant:
+    """A recipe of a set, with regard to one state."""
+
+    recipe: int
+    system: str | None
+    role: str | None
+    status: RecipeStatus
+    #: since when it is there
+    there: float | None
+    #: what it said with it, as JSON text
+    said: str | None
+    #: for which state it waits, and until when at the longest
+    waits_for: str | None
+    waits_until: float | None
 
 
 @frozen

@@ -67,7 +67,7 @@ class Bench:
 
     def recipe(self, number: int) -> Recipe:
         """A recipe as it is now."""
-        return self.gateway.recipes.get(self.admin, number)
+        return self.gateway.recipes.get(self.admin, number).recipe
 
     def claim(self, name: str) -> Caller | None:
         """Claim as a system; return the harness of the recipe, or None."""

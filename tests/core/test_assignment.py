@@ -112,7 +112,7 @@ def test_gate_rebuild(bench: Any, one: NewRecipe) -> None:
         (root / name).unlink()
     for name in ("open", "closed", "key-" + "0" * 40, "task-9.closed"):
         (root / name).touch()
-    bench.gateway.recipes.rebuild_gate()
+    bench.gateway.gate_image.rebuild()
     assert bench.gate(number) == before
     assert bench.put(harness, number, "log")
     for path in root.iterdir():
@@ -120,7 +120,7 @@ def test_gate_rebuild(bench: Any, one: NewRecipe) -> None:
     root.rmdir()
     with pytest.raises(Denied):
         bench.put(harness, number, "log")
-    bench.gateway.recipes.rebuild_gate()
+    bench.gateway.gate_image.rebuild()
     assert bench.gate(number) == before
 
 
@@ -134,7 +134,7 @@ def test_gate_rebuild_of_the_finished(bench: Any, one: NewRecipe) -> None:
     assert closed < bench.gate(recipe.id)
     for name in closed:
         (bench.config.gate / str(recipe.id) / name).unlink()
-    bench.gateway.recipes.rebuild_gate()
+    bench.gateway.gate_image.rebuild()
     assert closed < bench.gate(recipe.id)
 
 

@@ -84,7 +84,7 @@ def test_late_settling_takes_the_address_away_too(bench: Any, one: NewRecipe) ->
     recipe = bench.submit(NewRecipeSet((one,))).recipe_sets[0].recipes[0].id
     bench.gateway.recipes.issue_key(bench.admin, recipe)
     bench.gateway.recipes.abort(bench.admin, recipe, "enough")
-    bench.clock.now += 61
+    bench.clock.now += 60 + 30
     bench.gateway.recipes.close_logs()
     assert bench.recipe(recipe).settled
     assert not (bench.config.gate / str(recipe) / "ip-192.0.2.1").exists()

@@ -136,15 +136,72 @@ def test_grace(bench: Any, one: NewRecipe) -> None:
                 bench.put(harness, number, name, owner)
 
 
-def test_no_grace_without_watchdog(bench: Any, one: NewRecipe) -> None:
-    """A recipe that its harness ends, well or by aborting, takes no more logs."""
-    for end in (bench.run, lambda number: bench.gateway.recipes.abort(bench.admin, number, None)):
-        job = bench.submit(NewRecipeSet((one,)))
-        harness = bench.claim("a")
-        number = job.recipe_sets[0].recipes[0].id
-        end(number)
-        with pytest.raises(LogClosed):
-            bench.put(harness, number, "new")
+def abort_tasks(bench: Any, number: int) -> None:
+    """End a recipe as restraint does when a task says that it is to be aborted: task by task."""
+    for task in bench.recipe(number).tasks:
+        bench.gateway.tasks.update(bench.admin, number, task.id, status=TaskStatus.ABORTED, message="enough")
+
+
+@pytest.mark.parametrize("end", ["completed", "tasks", "recipe"])
+def test_no_grace_at_its_own_word(bench: Any, one: NewRecipe, end: str) -> None:
+    """A recipe that its harness ends, well or by aborting, takes no more logs; the reason of an abort is kept."""
+    (number,) = start(bench, one)
+    harness = bench.claim("a")
+    if end == "completed":
+        bench.run(number)
+    elif end == "tasks":
+        abort_tasks(bench, number)
+    else:
+        bench.gateway.recipes.abort(harness, number, "enough")
+    assert bench.recipe(number).reason == (None if end == "completed" else "enough")
+    with pytest.raises(LogClosed):
+        bench.put(harness, number, "new")
+
+
+def test_grace_after_an_abort(bench: Any, one: NewRecipe) -> None:
+    """When somebody else aborts a recipe, its harness may have something left to say: for the grace period."""
+    (number,) = start(bench, one)
+    harness = bench.claim("a")
+    bench.gateway.recipes.abort(bench.admin, number, "enough")
+    assert bench.recipe(number).status is RecipeStatus.ABORTED
+    bench.clock.now += 59
+    bench.round()
+    assert bench.put(harness, number, "late")
+    bench.clock.now += 1
+    bench.round()
+    with pytest.raises(LogClosed):
+        bench.put(harness, number, "later")
+
+
+def test_grace_after_a_cancel(bench: Any, one: NewRecipe) -> None:
+    """A cancelled recipe is over at once; what ran has five seconds for last words, and is `cancelling` until then."""
+    (number,) = start(bench, one)
+    harness = bench.claim("a")
+    recipe = bench.recipe(number)
+    bench.gateway.tasks.update(bench.admin, number, recipe.tasks[0].id, status=TaskStatus.RUNNING)
+    bench.gateway.jobs.cancel(bench.admin, recipe.job)
+    recipe = bench.recipe(number)
+    assert (recipe.status, recipe.cancelling) == (RecipeStatus.CANCELLED, True)
+    assert bench.gateway.jobs.get(bench.admin, recipe.job).cancelling
+    assert bench.gateway.systems.get("a").recipe is None
+    assert bench.put(harness, number, "last words")
+    bench.clock.now += 5
+    bench.round()
+    with pytest.raises(LogClosed):
+        bench.put(harness, number, "later")
+    bench.gateway.recipes.settle(number)
+    job = bench.gateway.jobs.get(bench.admin, recipe.job)
+    assert (job.settled, job.cancelling, job.recipe_sets[0].recipes[0].cancelling) == (True, False, False)
+
+
+def test_no_grace_before_a_start(bench: Any, one: NewRecipe) -> None:
+    """A recipe that was cancelled before it began to run has nothing to say."""
+    (number,) = start(bench, one)
+    harness = bench.claim("a")
+    bench.gateway.jobs.cancel(bench.admin, bench.recipe(number).job)
+    assert not bench.recipe(number).cancelling
+    with pytest.raises(LogClosed):
+        bench.put(harness, number, "new")
 
 
 @pytest.mark.parametrize("aborted", [False, True])

@@ -66,7 +66,7 @@ class Lab:
 
     def recipe(self, number: int) -> Recipe:
         """Return a recipe as it is now."""
-        return self.gateway.recipes.get(self.admin, number)
+        return self.gateway.recipes.get(self.admin, number).recipe
 
     def logs(self, recipe: Recipe) -> dict[str, Log]:
         """Return what is known of a recipe's logs, by path."""

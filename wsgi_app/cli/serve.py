@@ -53,6 +53,9 @@ def initialise() -> None:
     """Make or upgrade what the data directory holds, the admin token included."""
     gateway = open_gateway(load().config)
     gateway.access.issue_admin_token()
+    # before anybody can call: the gate may be older or newer than the database
+    gateway.gate_image.forget_strangers()
+    gateway.gate_image.rebuild()
     gateway.close()
 
 

@@ -72,6 +72,18 @@ class Gate:
         self.add(recipe, image)
         self.remove(recipe, self.names(recipe) - image)
 
+    def clear(self, recipe: int) -> None:
+        """Remove all gate files of a recipe and their directory; none is no error."""
+        directory = self._root / str(recipe)
+        if directory.exists():
+            self.remove(recipe, self.names(recipe))
+            directory.rmdir()
+            _sync(self._root)
+
+    def recipes(self) -> set[int]:
+        """Return the recipes that have a gate."""
+        return {int(path.name) for path in self._root.iterdir() if path.name.isdecimal()}
+
     def names(self, recipe: int) -> set[str]:
         """Return the names of the recipe's gate files."""
         try:

@@ -1,5 +1,7 @@
 """The one door to core: every protocol, page and service reaches it through a `Gateway`."""
 
+from collections.abc import Iterable
+
 from attrs import frozen
 
 from wsgi_app.clock import Clock, system_clock
@@ -8,19 +10,25 @@ from wsgi_app.core.access import Access
 from wsgi_app.core.change import Ground
 from wsgi_app.core.events import Events
 from wsgi_app.core.gate import Gate
+from wsgi_app.core.gateimage import GateImage
+from wsgi_app.core.installs import Installs
 from wsgi_app.core.jobs import Jobs
 from wsgi_app.core.logs import Logs
 from wsgi_app.core.notifier import News, Notifier, Subject
+from wsgi_app.core.queue import Queue
 from wsgi_app.core.recipes import Recipes
 from wsgi_app.core.results import Results
+from wsgi_app.core.sync import Sync
 from wsgi_app.core.systems import Systems
 from wsgi_app.core.tasks import Tasks
 from wsgi_app.core.watchdogs import Watchdogs
+from wsgi_app.model import Event
+from wsgi_app.states import FINISHED_RECIPE
 from wsgi_app.store import events
 from wsgi_app.store.db import Database
 
-#: topics of what calls wait for (a job to settle, a system to get a recipe), and what names the subject there
-WAITED_FOR = {"job": "id", "system": "name"}
+#: topics of what calls wait for: a job to settle, a system to get a recipe, peers to arrive or to end
+WAITED_FOR = ["job", "system", "sync", "recipe"]
 
 
 @frozen
@@ -33,7 +41,11 @@ class Gateway:
     results: Results
     logs: Logs
     systems: Systems
+    queue: Queue
+    sync: Sync
+    installs: Installs
     watchdogs: Watchdogs
+    gate_image: GateImage
     events: Events
     access: Access
     _ground: Ground
@@ -43,7 +55,9 @@ class Gateway:
         self._ground.notifier.close()
 
     def close(self) -> None:
-        """Close the database."""
+        """End all waiting calls, and close the database."""
+        self.send_home()
+        self._ground.notifier.join()
         self._ground.db.close()
 
 
@@ -59,8 +73,8 @@ def open_gateway(config: Config, clock: Clock = system_clock) -> Gateway:
             newest = events.latest(tx)
             if seen is None or newest == seen:
                 return News(newest, ())
-            new = events.load_events(tx, after=seen, limit=None, topics=list(WAITED_FOR), user=None, admin=True)
-            return News(newest, {Subject(event.topic, event.data[WAITED_FOR[event.topic]]) for event in new})
+            new = events.load_events(tx, after=seen, limit=None, topics=WAITED_FOR, user=None, admin=True)
+            return News(newest, {subject for event in new for subject in _concerned(event)})
 
     ground = Ground(config, database, Gate(config.gate), clock, Notifier(news, config.max_waiters))
     access = Access(ground)
@@ -71,8 +85,27 @@ def open_gateway(config: Config, clock: Clock = system_clock) -> Gateway:
         Results(ground, access),
         Logs(ground, access),
         Systems(ground, access),
+        Queue(ground, access),
+        Sync(ground, access),
+        Installs(ground, access),
         Watchdogs(ground, access),
+        GateImage(ground),
         Events(ground, access),
         access,
         ground,
     )
+
+
+def _concerned(event: Event) -> Iterable[Subject]:
+    """Return what an event is about, as those who wait name it."""
+    data = event.data
+    if event.topic == "job":
+        yield Subject("job", data["id"])
+    elif event.topic == "system":
+        yield Subject("system", data["name"])
+    elif event.topic == "sync":
+        yield Subject("sync", (data["recipe_set"], data["state"], "each"))
+        if data["complete"]:
+            yield Subject("sync", (data["recipe_set"], data["state"], "all"))
+    elif data["status"] in FINISHED_RECIPE:
+        yield Subject("set", data["recipe_set"])

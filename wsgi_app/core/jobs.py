@@ -1,25 +1,24 @@
-"""Jobs: submitted, listed, waited for, cancelled."""
+"""Jobs: submitted, repeated, listed, waited for, cancelled."""
 
-import hashlib
 from collections.abc import Callable, Collection
 
 from sqlalchemy import Connection
 
-from wsgi_app.core import lifecycle, systems
+from wsgi_app.core import lifecycle, submission, systems
 from wsgi_app.core.access import Access
-from wsgi_app.core.change import Ground
+from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.idempotency import Once
 from wsgi_app.core.notifier import Subject
-from wsgi_app.errors import Conflict, Denied, Invalid, NoSuchJob
-from wsgi_app.model import Caller, Job, NewJob, NewRecipe, NewTask
-from wsgi_app.states import TaskStatus
+from wsgi_app.errors import Denied, Invalid, NoSuchJob
+from wsgi_app.model import Caller, Job, NewJob
+from wsgi_app.states import RecipeStatus, TaskStatus
 from wsgi_app.store import jobs
 from wsgi_app.store import systems as store_systems
 
 #: who submits without a token, where that is allowed
 ANONYMOUS = "anonymous"
-#: most recipes and tasks of one job
-MOST_RECIPES = 2000
-MOST_TASKS = 20000
+#: seconds for which the logs of a cancelled recipe stay open
+CANCEL_GRACE = 5
 
 
 class Jobs:
@@ -38,35 +37,48 @@ class Jobs:
         """
         with self._ground.read() as tx:
             self._submitter(caller, tx)
-        if idempotency_key is not None and len(idempotency_key) > 255:
-            raise Invalid("an Idempotency-Key has at most 255 characters", field="Idempotency-Key")
         new = read()
-        _check(new)
-        config = self._ground.config
+        submission.check(new)
         with self._ground.change() as change:
             owner = self._submitter(caller, change.tx)
-            request = hashlib.sha256(repr(new).encode()).hexdigest()
-            if idempotency_key is not None:
-                earlier = jobs.find_submission(change.tx, owner, idempotency_key, since=change.now - 86400)
-                if earlier is not None and earlier.request != request:
-                    raise Conflict("this Idempotency-Key was used for another job", field="Idempotency-Key")
-                if earlier is not None:
-                    return _loaded(jobs.load_job(change.tx, earlier.job))
-            for number, name in _wanted_systems(new):
-                if store_systems.load_system(change.tx, name) is None:
-                    raise Invalid(f"there is no system {name!r}", field=f"{number}.system")
-            job = jobs.insert_job(
-                change.tx, new, owner=owner, visibility=new.visibility or config.visibility, now=change.now
-            )
-            if idempotency_key is not None:
-                jobs.note_submission(change.tx, owner, idempotency_key, request=request, job=job, now=change.now)
-            submitted = _loaded(jobs.load_job(change.tx, job))
-            change.job_event(job, submitted.status, submitted.result, settled=False)
-            for group in submitted.recipe_sets:
-                for recipe in group.recipes:
-                    change.recipe_event(recipe)
-            systems.assign(change, self._ground)
-            return _loaded(jobs.load_job(change.tx, job))
+            return self._store(change, new, owner, idempotency_key)
+
+    def retry(self, caller: Caller, job: int, *, idempotency_key: str | None = None) -> Job:
+        """Submit a job once more, as it was submitted (a task's name apart that its harness gave since).
+
+        Whoever may read it and submit may do so, and owns the copy.
+
+        Raises `NoSuchJob`; `Invalid` when a system that it names is gone; and as `submit` does.
+        """
+        with self._ground.change() as change:
+            if not jobs.exists(change.tx, job):
+                raise NoSuchJob
+            owner = self._submitter(caller, change.tx)
+            self._access.require_reader(change.tx, caller, jobs.load_job_row(change.tx, job))
+            new = jobs.load_submitted(change.tx, job)
+            return self._store(change, new, owner, idempotency_key, retry_of=job)
+
+    def _store(
+        self, change: Change, new: NewJob, owner: str, idempotency_key: str | None, *, retry_of: int | None = None
+    ) -> Job:
+        """Store a job that was checked, once for each idempotency key."""
+        once = Once.of(f"user {owner}", idempotency_key, (new, retry_of))
+        earlier = once.made(change)
+        if earlier is not None:
+            return _loaded(jobs.load_job(change.tx, earlier))
+        for number, name in submission.wanted_systems(new):
+            if store_systems.load_system(change.tx, name) is None:
+                raise Invalid(f"there is no system {name!r}", field=f"{number}.system")
+        visibility = new.visibility or self._ground.config.visibility
+        job = jobs.insert_job(change.tx, new, owner=owner, visibility=visibility, now=change.now, retry_of=retry_of)
+        once.note(change, job)
+        submitted = _loaded(jobs.load_job(change.tx, job))
+        change.job_event(job, submitted.status, submitted.result, settled=False)
+        for group in submitted.recipe_sets:
+            for recipe in group.recipes:
+                change.recipe_event(recipe)
+        systems.assign(change, self._ground)
+        return _loaded(jobs.load_job(change.tx, job))
 
     def get(self, caller: Caller, job: int) -> Job:
         """Return a job with all below it. Raises `NoSuchJob`; `Unauthenticated` or `Denied` when it is private."""
@@ -100,10 +112,13 @@ class Jobs:
             found = self.get(caller, job)
             return found if found.settled else None
 
-        return self._ground.notifier.wait(Subject("job", job), settled, seconds) or self.get(caller, job)
+        return self._ground.notifier.wait([Subject("job", job)], settled, seconds) or self.get(caller, job)
 
     def cancel(self, caller: Caller, job: int) -> None:
-        """Cancel what is unfinished of a job (its owner and admins); nothing when all is."""
+        """Cancel what is unfinished of a job (its owner and admins); nothing when all is.
+
+        What runs leaves its logs open for `CANCEL_GRACE` seconds: its harness may have something left to say.
+        """
         with self._ground.change() as change:
             found = jobs.load_job(change.tx, job)
             if found is None:
@@ -114,7 +129,9 @@ class Jobs:
             for group in found.recipe_sets:
                 for recipe in group.recipes:
                     if not recipe.status.finished:
-                        lifecycle.end_tasks(change, recipe, TaskStatus.CANCELLED, None)
+                        grace = CANCEL_GRACE if recipe.status is RecipeStatus.RUNNING else 0
+                        lifecycle.end_tasks(change, recipe, TaskStatus.CANCELLED, None, grace=grace)
+            systems.assign(change, self._ground)
 
     def _submitter(self, caller: Caller, tx: Connection) -> str:
         if self._ground.config.anonymous_submit and not caller.authorization:
@@ -126,49 +143,3 @@ def _loaded(job: Job | None) -> Job:
     if job is None:
         raise NoSuchJob
     return job
-
-
-def _wanted_systems(new: NewJob) -> list[tuple[str, str]]:
-    return [
-        (f"recipe_sets[{place}].recipes[{number}]", recipe.system)
-        for place, group in enumerate(new.recipe_sets)
-        for number, recipe in enumerate(group.recipes)
-        if recipe.system is not None
-    ]
-
-
-def _check(new: NewJob) -> None:
-    if not 0 <= new.priority <= 100:
-        raise Invalid("priority is 0 to 100", field="priority")
-    if not new.recipe_sets:
-        raise Invalid("a job needs a recipe set", field="recipe_sets")
-    for place, group in enumerate(new.recipe_sets):
-        if not group.recipes:
-            raise Invalid("a recipe set needs a recipe", field=f"recipe_sets[{place}].recipes")
-        if group.stage < 0:
-            raise Invalid("stages count from 0", field=f"recipe_sets[{place}].stage")
-        for number, recipe in enumerate(group.recipes):
-            _check_recipe(recipe, f"recipe_sets[{place}].recipes[{number}]")
-    recipes = [recipe for group in new.recipe_sets for recipe in group.recipes]
-    if len(recipes) > MOST_RECIPES:
-        raise Invalid(f"a job has at most {MOST_RECIPES} recipes", field="recipe_sets")
-    if sum(len(recipe.tasks) for recipe in recipes) > MOST_TASKS:
-        raise Invalid(f"a job has at most {MOST_TASKS} tasks", field="recipe_sets")
-
-
-def _check_recipe(recipe: NewRecipe, where: str) -> None:
-    if not recipe.tasks:
-        raise Invalid("a recipe needs a task", field=f"{where}.tasks")
-    if recipe.max_seconds is not None and recipe.max_seconds < 1:
-        raise Invalid("max_seconds must be at least 1", field=f"{where}.max_seconds")
-    for number, task in enumerate(recipe.tasks):
-        _check_task(task, f"{where}.tasks[{number}]")
-
-
-def _check_task(task: NewTask, where: str) -> None:
-    if not task.name:
-        raise Invalid("a task needs a name", field=f"{where}.name")
-    if sum(given is not None for given in (task.command, task.script, task.fetch)) > 1:
-        raise Invalid("a task has one of command, script and fetch", field=where)
-    if task.command is not None and not task.command:
-        raise Invalid("a command needs at least one word", field=f"{where}.command")

@@ -4,7 +4,7 @@ from typing import Any
 
 from wsgi_app.core import gate
 from wsgi_app.core.change import Change
-from wsgi_app.errors import NoSuchRecipe, NoSuchTask, TooManyLogs
+from wsgi_app.errors import NoSuchRecipe, NoSuchTask
 from wsgi_app.model import Recipe, Result, Task
 from wsgi_app.states import (
     RecipeStatus,
@@ -16,7 +16,7 @@ from wsgi_app.states import (
     verdict,
     worst,
 )
-from wsgi_app.store import access, ids, jobs, recipes, results, systems
+from wsgi_app.store import ids, jobs, recipes, results, systems
 
 
 def recipe_of(change: Change, recipe: int) -> Recipe:
@@ -107,7 +107,8 @@ def refresh(change: Change, recipe_id: int, *, grace: float = 0.0) -> None:
     if status.finished:
         # one without a system never had logs
         closes = change.now + (grace if recipe.assigned is not None else 0.0)
-        values.update(finished=change.now, watchdog=None, closes=closes, cancelling=False)
+        cancelling = status is RecipeStatus.CANCELLED and closes > change.now
+        values.update(finished=change.now, watchdog=None, closes=closes, cancelling=cancelling)
         _release(change, recipe)
         if closes <= change.now:
             change.gate(recipe.id, gate.CLOSED)
@@ -140,7 +141,7 @@ def settle(change: Change, recipe_id: int, *, late: bool) -> bool:
     recipe = recipe_of(change, recipe_id)
     if recipe.settled or not recipe.status.finished:
         return False
-    recipes.update_recipe(change.tx, recipe.id, settled=True, late=late)
+    recipes.update_recipe(change.tx, recipe.id, settled=True, late=late, cancelling=False)
     system = None if recipe.system is None else systems.load_system(change.tx, recipe.system)
     if system is not None and system.address is not None:
         # whoever has that address from now on has nothing to do with this recipe
@@ -157,33 +158,15 @@ def refresh_job(change: Change, job_id: int) -> None:
     status = group_status(state.status for state in states)
     result = worst(state.result for state in states)
     settled = all(state.settled for state in states)
-    if (status, result, settled) == (job.status, job.result, job.settled):
+    cancelling = any(state.cancelling for state in states)
+    if (status, result, settled, cancelling) == (job.status, job.result, job.settled, job.cancelling):
         return
-    values: dict[str, object] = {"status": status, "result": result, "settled": settled}
+    values: dict[str, object] = {"status": status, "result": result, "settled": settled, "cancelling": cancelling}
     if job.started is None and status not in (RecipeStatus.QUEUED, RecipeStatus.SCHEDULED, RecipeStatus.WAITING):
         values["started"] = change.now
     if status.finished and job.finished is None:
-        values.update(finished=change.now, cancelling=False)
+        values["finished"] = change.now
     if settled:
         values["verdict"] = verdict((state.status for state in states), result)
     jobs.update_job(change.tx, job.id, **values)
     change.job_event(job.id, status, result, settled=settled)
-
-
-def gate_image(change: Change, recipe: Recipe, *, private: bool, open_gate: bool) -> set[str]:
-    """Return the gate files that a recipe with a system should have."""
-    image = {f"key-{digest}" for digest in access.load_keys(change.tx, recipe.id)}
-    image |= {gate.task_name(task.id) for task in recipe.tasks if task.closes is not None and task.closes <= change.now}
-    if recipe.closes is not None and recipe.closes <= change.now:
-        image.add(gate.CLOSED)
-    if private:
-        image.add(gate.PRIVATE)
-    if open_gate:
-        image.add(gate.OPEN)
-    if results.has_message(change.tx, recipe.id, str(TooManyLogs())):
-        image.add(gate.FULL)
-    # whoever has its address after settling has nothing to do with this recipe
-    system = None if recipe.system is None or recipe.settled else systems.load_system(change.tx, recipe.system)
-    if system is not None and system.address is not None:
-        image.add(gate.address_name(system.address))
-    return image

@@ -6,7 +6,6 @@ embedded mode, where `put` takes them all with the same answers.
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -17,11 +16,12 @@ from wsgi_app.core import gate, lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.logfile import Logfile
+from wsgi_app.core.logname import parse_path
 from wsgi_app.core.ports import Upload
 from wsgi_app.errors import (
-    BadName,
     BadRange,
     BeyondLimit,
+    Denied,
     LengthMissing,
     LogClosed,
     LogIsDirectory,
@@ -29,18 +29,12 @@ from wsgi_app.errors import (
     NoSuchRecipe,
     NoSuchResult,
     TooLarge,
+    TooManyBytes,
     TooManyLogs,
 )
 from wsgi_app.model import Caller, Log, LogAddress, LogIndex, Recipe, Span
 from wsgi_app.states import LogState, ResultValue
 from wsgi_app.store import jobs, recipes, results
-
-#: one component of a log's name; both planes have this rule (apache/parts/logs.conf)
-_COMPONENT = re.compile(r"[^/.\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*", re.DOTALL)
-LONGEST_COMPONENT = 255
-LONGEST_NAME = 1000
-
-_ADDRESS = re.compile(r"(?:tasks/([1-9][0-9]*)/(?:results/([1-9][0-9]*)/)?)?logs/(.+)", re.DOTALL)
 
 
 @frozen
@@ -67,8 +61,8 @@ class Logs:
         """Write a body to a log; True when that made the log.
 
         Raises `Unauthenticated`, `Denied`, `LogClosed`, `LengthMissing`, `TooLarge`, `BadRange`, `BeyondLimit`,
-        `LogIsDirectory`, `TooManyLogs`, `TornUpload`, `Superseded`, in this order; and as making the log does,
-        `NoSuchRecipe`, `NoSuchTask`, `NoSuchResult`.
+        `LogIsDirectory`, `TooManyLogs`, `TooManyBytes`, `TornUpload`, `Superseded`, in this order;
+        and as making the log does, `NoSuchRecipe`, `NoSuchTask`, `NoSuchResult`.
         """
         self._ground.gate.require(caller, address.recipe)
         self._ground.gate.require_open(address)
@@ -79,9 +73,10 @@ class Logs:
         if file.exists():
             file.write(upload, span)
             return False
-        # recipe logs do not count
-        if address.task is not None and self._ground.gate.holds(address.recipe, gate.FULL):
-            raise TooManyLogs
+        if self._ground.gate.holds(address.recipe, gate.FULL):
+            # a flood of refusals does not queue up for the writer lock
+            with self._ground.read() as tx:
+                self._require_room(tx, address)
         self._register(address, file)
         file.create(upload, span)
         return True
@@ -102,15 +97,15 @@ class Logs:
         return path
 
     def names(self, caller: Caller, recipe: int, task: int | None, result: int | None) -> list[str]:
-        """Return the names of the logs of a recipe, a task or a result (without those of what it has), in order."""
+        """Return the names of the logs of a recipe, a task or a result (without those of what it has), oldest first."""
         owner = LogAddress(recipe, task, result, "")
         with self._ground.read() as tx:
             found = self._readable(tx, caller, recipe)
             _require_owner(tx, found, owner)
-            known = {log.path for log in results.load_logs(tx, recipe, below=owner.owner_path)}
-        root = self._path(owner)
-        there = {owner.owner_path + name for name in _files(root)}
-        return sorted(path.removeprefix(owner.owner_path) for path in known | there)
+            known = results.log_names(tx, recipe, owner.owner_path)
+        there = {owner.owner_path + name for name in _files(self._path(owner))}
+        # what Apache made alone is not registered yet: the newest
+        return [path.removeprefix(owner.owner_path) for path in (*known, *sorted(there - set(known)))]
 
     def page(self, caller: Caller, recipe: int, *, after: str = "", limit: int = 100) -> list[Log]:
         """Return what is known of a recipe's logs in order of path, those behind `after`."""
@@ -124,15 +119,20 @@ class Logs:
             numbers = recipes.existing(change.tx, {recipe for recipe, _ in sizes})
             known = results.log_sizes(change.tx, numbers)
             tasks = results.tasks_of(change.tx, numbers)
+            grown: set[int] = set()
             for (recipe, path), size in sizes.items():
                 if (recipe, path) in known:
                     # no event: growing is a state, and a large log grows a thousand times
                     if known[recipe, path][1] != size:
                         results.set_log_size(change.tx, recipe, path, size)
+                        grown.add(recipe)
                 elif size > 0 and recipe in numbers:
                     address = parse_path(recipe, path)
                     if address.task is None or tasks.get(address.task) == recipe:
                         self._insert(change, address, size)
+                        grown.add(recipe)
+            for number in grown:
+                self._tell_full(change, number)
 
     def unsettled(self) -> list[Unsettled]:
         """Return for the indexer what is not settled, or was settled late with logs still to index."""
@@ -197,26 +197,43 @@ class Logs:
             if recipe is None:
                 raise NoSuchRecipe
             _require_owner(change.tx, recipe, address)
+            refusal: Denied | None = None
             closes = [recipe.closes, *(task.closes for task in recipe.tasks if task.id == address.task)]
             if any(moment is not None and moment <= change.now for moment in closes):
                 raise LogClosed
-            known = results.load_log(change.tx, recipe.id, address.path) is not None
-            full = not known and self._full(change, recipe, address)
-            if not full:
-                file.make_directories()
-                if not known:
+            if results.load_log(change.tx, recipe.id, address.path) is None:
+                refusal = self._refusal(change.tx, address)
+                if refusal is None:
+                    file.make_directories()
                     self._insert(change, address, 0)
-            elif not self._ground.gate.holds(recipe.id, gate.FULL):
-                change.gate(recipe.id, gate.FULL)
-                text = str(TooManyLogs())
-                lifecycle.add_result(change, recipe, address.task, path="/", result=ResultValue.WARN, message=text)
-        if full:
+                else:
+                    _warn(change, recipe, address.task, refusal)
+            else:
+                file.make_directories()
+        if refusal is not None:
             # outside: the Warn is to stay
-            raise TooManyLogs
+            raise refusal
 
-    def _full(self, change: Change, recipe: Recipe, address: LogAddress) -> bool:
-        limit = self._ground.config.max_logs
-        return address.task is not None and 0 < limit <= results.count_logs(change.tx, recipe.id)
+    def _require_room(self, tx: Connection, address: LogAddress) -> None:
+        refusal = self._refusal(tx, address)
+        if refusal is not None and results.load_log(tx, address.recipe, address.path) is None:
+            raise refusal
+
+    def _refusal(self, tx: Connection, address: LogAddress) -> Denied | None:
+        """Return why a recipe may have no more logs, or None; its own (of no task) do not count as logs."""
+        config = self._ground.config
+        if 0 < config.max_recipe_bytes <= results.sum_bytes(tx, address.recipe):
+            return TooManyBytes()
+        if address.task is not None and 0 < config.max_logs <= results.count_logs(tx, address.recipe):
+            return TooManyLogs()
+        return None
+
+    def _tell_full(self, change: Change, number: int) -> None:
+        """Say so, once, when a recipe has as many bytes of logs as it may."""
+        if 0 < self._ground.config.max_recipe_bytes <= results.sum_bytes(change.tx, number):
+            recipe = lifecycle.recipe_of(change, number)
+            if not recipe.settled:
+                _warn(change, recipe, None, TooManyBytes())
 
     def _insert(self, change: Change, address: LogAddress, size: int) -> None:
         results.insert_log(
@@ -241,27 +258,11 @@ class Logs:
         return self._ground.config.logs / str(address.recipe) / address.path
 
 
-def check_name(name: str) -> None:
-    """Raise `BadName` unless the name may be a log's: the one rule of both planes."""
-    try:
-        encoded = name.encode()
-    except UnicodeEncodeError:
-        raise BadName from None
-    if len(encoded) > LONGEST_NAME:
-        raise BadName(f"a log's name has at most {LONGEST_NAME} bytes")
-    for component in name.split("/"):
-        if not _COMPONENT.fullmatch(component) or len(component.encode()) > LONGEST_COMPONENT:
-            raise BadName
-
-
-def parse_path(recipe: int, path: str) -> LogAddress:
-    """Return the address of the log with this URL path below `/recipes/R/`. Raises `BadName`, `NoSuchLog`."""
-    found = _ADDRESS.fullmatch(path)
-    if found is None:
-        raise NoSuchLog
-    task, result, name = found.groups()
-    check_name(name)
-    return LogAddress(recipe, None if task is None else int(task), None if result is None else int(result), name)
+def _warn(change: Change, recipe: Recipe, task: int | None, refusal: Denied) -> None:
+    """Add the one Warn that says that a limit is reached, and show it at the gate."""
+    if not results.has_message(change.tx, recipe.id, str(refusal)):
+        change.gate(recipe.id, gate.FULL)
+        lifecycle.add_result(change, recipe, task, path="/", result=ResultValue.WARN, message=str(refusal))
 
 
 def _require_owner(tx: Connection, recipe: Recipe, address: LogAddress) -> None:

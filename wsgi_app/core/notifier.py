@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import TypeVar
 
 from attrs import frozen
@@ -21,10 +21,10 @@ LOOK_SECONDS = 0.05
 
 @frozen
 class Subject:
-    """What an event is about: its topic, and the id or name of what changed."""
+    """What an event is about: its topic, and the id or name of what changed (or several that tell it together)."""
 
     topic: str
-    which: int | str
+    which: Hashable
 
 
 @frozen
@@ -47,9 +47,10 @@ class Notifier:
         self._waiters = 0
         self._closed = False
         self._watching = False
+        self._watcher: threading.Thread | None = None
 
-    def wait(self, subject: Subject, ready: Callable[[], T | None], seconds: float) -> T | None:
-        """Ask `ready` now and whenever the subject has changed until it returns something, at most `seconds` long.
+    def wait(self, subjects: Collection[Subject], ready: Callable[[], T | None], seconds: float) -> T | None:
+        """Ask `ready` now and whenever a subject has changed until it returns something, at most `seconds` long.
 
         Raises `TooManyWaiters` when this process holds as many waiting calls as it may.
         """
@@ -58,7 +59,7 @@ class Notifier:
             return found
         deadline = time.monotonic() + seconds
         woken = threading.Event()
-        self._enter(subject, woken)
+        self._enter(subjects, woken)
         try:
             while True:
                 woken.clear()
@@ -69,7 +70,7 @@ class Notifier:
                 if found is not None or not woken.wait(max(0.0, deadline - time.monotonic())):
                     return found
         finally:
-            self._leave(subject, woken)
+            self._leave(subjects, woken)
 
     def close(self) -> None:
         """Send all waiters home."""
@@ -77,25 +78,36 @@ class Notifier:
             self._closed = True
             self._wake(list(self._waiting))
 
-    def _enter(self, subject: Subject, woken: threading.Event) -> None:
+    def join(self) -> None:
+        """Wait until the reading thread of a closed notifier has ended: it must not read a closed database."""
+        with self._lock:
+            watcher = self._watcher
+        if watcher is not None:
+            watcher.join()
+
+    def _enter(self, subjects: Collection[Subject], woken: threading.Event) -> None:
         seen = self._news(None).newest
         with self._lock:
             # readers get half of the places at most: systems that claim must not have to wait for them
-            readers = subject.topic in READERS and self._waiters >= self._max_waiters // 2
+            reads = any(subject.topic in READERS for subject in subjects)
+            readers = reads and self._waiters >= self._max_waiters // 2
             if self._waiters >= self._max_waiters or readers:
                 raise TooManyWaiters
             if not self._watching:
                 self._watching = True
-                threading.Thread(target=self._watch, args=(seen,), name="notifier", daemon=True).start()
+                self._watcher = threading.Thread(target=self._watch, args=(seen,), name="notifier", daemon=True)
+                self._watcher.start()
             self._waiters += 1
-            self._waiting[subject].add(woken)
+            for subject in subjects:
+                self._waiting[subject].add(woken)
 
-    def _leave(self, subject: Subject, woken: threading.Event) -> None:
+    def _leave(self, subjects: Collection[Subject], woken: threading.Event) -> None:
         with self._lock:
             self._waiters -= 1
-            self._waiting[subject].discard(woken)
-            if not self._waiting[subject]:
-                del self._waiting[subject]
+            for subject in subjects:
+                self._waiting[subject].discard(woken)
+                if not self._waiting[subject]:
+                    del self._waiting[subject]
 
     def _watch(self, seen: int) -> None:
         pause = threading.Event()

@@ -5,12 +5,21 @@ from attrs import frozen
 from wsgi_app.core import access, lifecycle, systems
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.gateimage import image_of
 from wsgi_app.errors import Conflict, Invalid, NoSuchRecipe, RecipeFinished, RecipeNotAssigned, SystemBusy
 from wsgi_app.model import Caller, Job, Key, Log, Recipe, Result
-from wsgi_app.states import TaskStatus, Visibility
+from wsgi_app.states import TaskStatus
 from wsgi_app.store import access as store_access
 from wsgi_app.store import jobs, recipes, results
 from wsgi_app.store import systems as store_systems
+
+
+@frozen
+class RecipeInSet:
+    """A recipe, and the recipes of its set, itself included."""
+
+    recipe: Recipe
+    peers: tuple[Recipe, ...]
 
 
 @frozen
@@ -32,14 +41,14 @@ class Recipes:
         self._ground = ground
         self._access = access
 
-    def get(self, caller: Caller, recipe: int) -> Recipe:
-        """Return a recipe with its tasks. Raises `NoSuchRecipe`; `Unauthenticated` or `Denied` when it is private."""
+    def get(self, caller: Caller, recipe: int) -> RecipeInSet:
+        """Return a recipe with its set. Raises `NoSuchRecipe`; `Unauthenticated` or `Denied` when it is private."""
         with self._ground.read() as tx:
             found = recipes.load_recipe(tx, recipe)
             if found is None:
                 raise NoSuchRecipe
             self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
-            return found
+            return RecipeInSet(found, tuple(recipes.load_set(tx, found.recipe_set)))
 
     def document(self, caller: Caller, recipe: int) -> RecipeDocument:
         """Return a recipe with its job, peers, results and logs; raises as `get` does."""
@@ -58,11 +67,17 @@ class Recipes:
             )
 
     def abort(self, caller: Caller, recipe: int, message: str | None) -> None:
-        """Abort every unfinished task of a recipe; nothing when it is finished."""
+        """Abort every unfinished task of a recipe; nothing when it is finished.
+
+        At its harness's word its logs are closed: it has sent what it had. At an admin's they stay open for the grace
+        period, as after a watchdog.
+        """
         with self._ground.change() as change:
             found = self._for_harness(change, caller, recipe)
             if not found.status.finished:
-                lifecycle.end_tasks(change, found, TaskStatus.ABORTED, message or "Aborted by its harness")
+                text = message or "Aborted by its harness"
+                grace = 0 if self._ground.gate.admits(caller, found.id) else self._ground.config.grace_seconds
+                lifecycle.end_tasks(change, found, TaskStatus.ABORTED, text, grace=grace)
                 systems.assign(change, self._ground)
 
     def issue_key(self, caller: Caller, recipe: int, *, rotate: bool = False, system: str | None = None) -> Key:
@@ -106,18 +121,7 @@ class Recipes:
                     lifecycle.settle(change, recipe.id, late=True)
                     systems.assign(change, self._ground)
                     recipe = lifecycle.recipe_of(change, number)
-                change.gate(recipe.id, *self._image(change, recipe))
-
-    def rebuild_gate(self) -> None:
-        """Make the gate what the database says, for every recipe that is not settled; at start and on the timer."""
-        with self._ground.change() as change:
-            for recipe in recipes.unsettled_recipes(change.tx):
-                # inside the transaction: what was committed is in the image, and nothing is committed meanwhile
-                self._ground.gate.rewrite(recipe.id, self._image(change, recipe))
-
-    def _image(self, change: Change, recipe: Recipe) -> set[str]:
-        private = jobs.load_job_row(change.tx, recipe.job).visibility is Visibility.PRIVATE
-        return lifecycle.gate_image(change, recipe, private=private, open_gate=self._ground.config.open_gate)
+                change.gate(recipe.id, *image_of(change, self._ground, recipe))
 
     def _assign(self, change: Change, recipe: Recipe, system: str | None) -> None:
         if recipe.system is not None and system not in (None, recipe.system):

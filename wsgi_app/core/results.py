@@ -3,6 +3,7 @@
 from wsgi_app.core import lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Ground
+from wsgi_app.core.idempotency import Once
 from wsgi_app.errors import NoSuchJob, NoSuchRecipe, TaskFinished, TooManyResults
 from wsgi_app.model import Caller, Result
 from wsgi_app.states import ResultValue
@@ -26,15 +27,22 @@ class Results:
         path: str | None = None,
         score: int | None = None,
         message: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Result:
         """Store a result of an unfinished task, and make the directory of its logs before anyone is told its id.
 
-        Raises `TaskFinished`; `TooManyResults` when the recipe has as many as it may, with one Warn about it.
+        With an idempotency key, a repeated call answers with the result that the first one made; `Conflict` when it
+        says something else. Raises `TaskFinished`; `TooManyResults` when the recipe has as many as it may, with one
+        Warn about it.
         """
         with self._ground.change() as change:
             found = lifecycle.recipe_of(change, recipe)
             self._access.require_harness(change.tx, caller, found.id)
             target = lifecycle.task_of(found, task)
+            once = Once.of(f"recipe {found.id}", idempotency_key, (task, result, path, score, message))
+            earlier = once.made(change)
+            if earlier is not None:
+                return results.load_result(change.tx, earlier)
             if target.status.finished:
                 raise TaskFinished
             limit = self._ground.config.max_results
@@ -43,6 +51,7 @@ class Results:
                 stored = lifecycle.add_result(
                     change, found, target.id, path=path, result=result, score=score, message=message
                 )
+                once.note(change, stored.id)
                 self._ground.directories(found, [f"tasks/{target.id}/results/{stored.id}/logs"])
                 return stored
             text = str(TooManyResults())

@@ -7,7 +7,6 @@ when a stage of a job is settled.
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
@@ -16,11 +15,13 @@ from sqlalchemy import Connection
 from wsgi_app.core import access, gate, lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.gateimage import image_of
+from wsgi_app.core.matching import match
 from wsgi_app.core.notifier import Subject
 from wsgi_app.errors import Invalid, NoSuchSystem, SystemBusy, SystemExists
 from wsgi_app.model import Caller, Key, Recipe, System
-from wsgi_app.states import RecipeStatus, SystemState, Visibility
-from wsgi_app.store import jobs, recipes, systems
+from wsgi_app.states import RecipeStatus, SystemState
+from wsgi_app.store import recipes, systems
 
 #: what a host name or an address consists of
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,254}", re.ASCII)
@@ -31,6 +32,8 @@ class Claimed:
     """A recipe that a system is to run, with a key for it."""
 
     recipe: Recipe
+    #: the recipes of its set, itself included
+    peers: tuple[Recipe, ...]
     key: Key
 
 
@@ -117,10 +120,13 @@ class Systems:
         A system that holds an unfinished recipe gets it again, with one more key: an answer may have been lost.
         """
         if not self._announce(caller, name, wait):
-            self._ground.notifier.wait(Subject("system", name), lambda: self._look(name), wait)
+            self._ground.notifier.wait([Subject("system", name)], lambda: self._look(name), wait)
         with self._ground.change() as change:
             held = _held(change.tx, name)
-            return None if held is None else Claimed(held, access.issue_key(change, held.id))
+            if held is None:
+                return None
+            peers = tuple(recipes.load_set(change.tx, held.recipe_set))
+            return Claimed(held, peers, access.issue_key(change, held.id))
 
     def _announce(self, caller: Caller, name: str, wait: float) -> bool:
         """Record the claim and assign what can be; True when the system holds a recipe now."""
@@ -148,12 +154,12 @@ def assign(change: Change, ground: Ground) -> None:
     if not free:
         return
     for group in recipes.assignable(change.tx):
-        matched = _match(group, list(free.values()))
-        if matched is None:
+        matched = match(group, free.values())
+        if len(matched) < len(group):
             continue
-        for recipe, system in zip(group, matched, strict=True):
-            give(change, ground, recipe, system)
-            del free[system.name]
+        for recipe in group:
+            give(change, ground, recipe, matched[recipe.id])
+            del free[matched[recipe.id].name]
         if not free:
             return
 
@@ -194,8 +200,9 @@ def _publish(change: Change, ground: Ground, recipe: Recipe) -> None:
     for task in recipe.tasks:
         for name in ground.config.precreate:
             (ground.config.logs / str(recipe.id) / f"tasks/{task.id}/logs" / name).touch(mode=0o640)
-    private = jobs.load_job_row(change.tx, recipe.job).visibility is Visibility.PRIVATE
-    change.gate(recipe.id, *lifecycle.gate_image(change, recipe, private=private, open_gate=ground.config.open_gate))
+    # nobody has a right to it yet: what is there is of another recipe, in a database that was restored since
+    ground.gate.clear(recipe.id)
+    change.gate(recipe.id, *image_of(change, ground, recipe))
 
 
 def _held(tx: Connection, name: str) -> Recipe | None:
@@ -203,51 +210,6 @@ def _held(tx: Connection, name: str) -> Recipe | None:
     system = systems.load_system(tx, name)
     recipe = None if system is None or system.recipe is None else recipes.load_recipe(tx, system.recipe)
     return None if recipe is None or recipe.status is RecipeStatus.SCHEDULED else recipe
-
-
-def _match(recipes: Sequence[Recipe], free: list[System]) -> list[System] | None:
-    """Return a system for each recipe, all different, or None when there is no such choice."""
-    wishes = [list(_fitting(recipe, free)) for recipe in recipes]
-    chosen: dict[int, System] = {}
-    for number in range(len(wishes)):
-        if not _choose(number, wishes, chosen):
-            return None
-    return [chosen[number] for number in range(len(wishes))]
-
-
-def _choose(number: int, wishes: list[list[System]], chosen: dict[int, System]) -> bool:
-    """Find a system for one recipe more, moving others to other systems where that helps.
-
-    An augmenting path of bipartite matching: trying all choices takes for ever with a dozen systems.
-    """
-    takers = {system.name: taker for taker, system in chosen.items()}
-    reached: dict[str, int] = {}
-    queue = [number]
-    for asking in queue:
-        for system in wishes[asking]:
-            if system.name in reached:
-                continue
-            reached[system.name] = asking
-            if system.name in takers:
-                queue.append(takers[system.name])
-                continue
-            found: System | None = system
-            while found is not None:
-                taker = reached[found.name]
-                before = chosen.get(taker)
-                chosen[taker] = found
-                found = before
-            return True
-    return False
-
-
-def _fitting(recipe: Recipe, free: Iterable[System]) -> Iterable[System]:
-    for system in free:
-        if recipe.system is not None:
-            if recipe.system == system.name:
-                yield system
-        elif recipe.requires.type in (None, system.type) and set(recipe.requires.tags) <= set(system.tags):
-            yield system
 
 
 def _move_address(change: Change, recipe: int, before: str | None, after: str | None) -> None:

@@ -56,6 +56,8 @@ class Tasks:
         if status is TaskStatus.ABORTED:
             text = message or "Aborted by its harness"
             lifecycle.add_result(change, recipe, task.id, path="/", result=ResultValue.WARN, score=0, message=text)
+            if recipe.reason is None:
+                recipes.update_recipe(change.tx, recipe.id, reason=text)
         lifecycle.end_task(change, recipe, task, status, closes=change.now)
         lifecycle.refresh(change, recipe.id)
 

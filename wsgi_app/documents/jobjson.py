@@ -1,6 +1,7 @@
 """Jobs and recipes as JSON. Source: design.md section 5."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from cattrs import Converter, transform_error
@@ -8,6 +9,7 @@ from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
 from wsgi_app.clock import Clock, rfc3339
+from wsgi_app.documents.roles import Roles, recipe_roles, task_roles
 from wsgi_app.errors import BadDocument
 from wsgi_app.model import Job, NewJob, NewTask, Recipe, Task
 from wsgi_app.states import Visibility
@@ -59,7 +61,7 @@ def job_value(job: Job, clock: Clock) -> dict[str, Any]:
                 "id": group.id,
                 "stage": group.stage,
                 "status": group.status,
-                "recipes": [recipe_value(recipe, clock) for recipe in group.recipes],
+                "recipes": [recipe_value(recipe, group.recipes, clock) for recipe in group.recipes],
             }
             for group in job.recipe_sets
         ],
@@ -82,11 +84,13 @@ def job_summary(job: Job) -> dict[str, Any]:
         "submitted": rfc3339(job.submitted),
         "started": rfc3339(job.started),
         "finished": rfc3339(job.finished),
+        "retry_of": job.retry_of,
+        "warnings": list(job.warnings),
     }
 
 
-def recipe_value(recipe: Recipe, clock: Clock) -> dict[str, Any]:
-    """Return the JSON value of a recipe; `watchdog` is the seconds that are left."""
+def recipe_value(recipe: Recipe, peers: Sequence[Recipe], clock: Clock) -> dict[str, Any]:
+    """Return the JSON value of a recipe; `peers` are those of its set, `watchdog` is the seconds that are left."""
     return {
         "id": recipe.id,
         "job": recipe.job,
@@ -102,11 +106,15 @@ def recipe_value(recipe: Recipe, clock: Clock) -> dict[str, Any]:
         "watchdog": None if recipe.watchdog is None else int(recipe.watchdog - clock()),
         "max_seconds": recipe.max_seconds,
         "stop_on_fail": recipe.stop_on_fail,
-        "tasks": [_task_value(task) for task in recipe.tasks],
+        "roles": recipe_roles(recipe, peers),
+        "install_started": rfc3339(recipe.install_started),
+        "install_finished": rfc3339(recipe.install_finished),
+        "postinstall_finished": rfc3339(recipe.postinstall_finished),
+        "tasks": [_task_value(task, task_roles(recipe, position, peers)) for position, task in enumerate(recipe.tasks)],
     }
 
 
-def _task_value(task: Task) -> dict[str, Any]:
+def _task_value(task: Task, roles: Roles | None) -> dict[str, Any]:
     what: dict[str, Any] = {}
     if task.command is not None:
         what["command"] = list(task.command)
@@ -118,6 +126,7 @@ def _task_value(task: Task) -> dict[str, Any]:
         "id": task.id,
         "name": task.name,
         "role": task.role,
+        "roles": roles,
         "params": task.params,
         **what,
         "status": task.status,
@@ -136,6 +145,11 @@ def _converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook(int, lambda value, _: _whole(value))
     converter.register_structure_hook(bool, lambda value, _: _exactly(bool, value))
     converter.register_structure_hook_func(_is_array, lambda value, kind: _array(converter, value, kind))
+    # warnings are ours to make
+    converter.register_structure_hook(
+        NewJob,
+        make_dict_structure_fn(NewJob, converter, _cattrs_forbid_extra_keys=True, warnings=override(omit=True)),
+    )
     converter.register_structure_hook(
         NewTask,
         make_dict_structure_fn(

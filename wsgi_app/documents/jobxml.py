@@ -1,260 +1,250 @@
-"""Beaker's job XML in, and the recipe document that a harness reads out. Source: harness-beaker.md 1.6.
+"""Beaker's job XML, as submitters write it. Source: harness-beaker.md 1.6, Beaker's and restraint's job documents.
 
-In what comes in, `script` and `command` (with `arg` elements) of a task, `max_seconds` and `stop_on_fail` of a recipe
-and `tag` in `hostRequires` are ours.
+`script` and `command` (with `arg` elements) of a task and `max_seconds` and `stop_on_fail` of a recipe are ours. What
+we know and do nothing with, and what we do not know, is warned of by name; refused is what changes where or what a
+recipe runs.
 """
 
 import re
-from datetime import UTC, datetime
-from urllib.parse import quote
+from collections.abc import Collection
 
-from lxml import etree
+from attrs import evolve
 
-from wsgi_app.errors import BadDocument
-from wsgi_app.model import (
-    Job,
-    Log,
-    LogAddress,
-    NewJob,
-    NewRecipe,
-    NewRecipeSet,
-    NewTask,
-    Recipe,
-    Requires,
-    Result,
-    Task,
-)
-from wsgi_app.states import RecipeStatus
+from wsgi_app.documents import hostrequires, xmltree
+from wsgi_app.documents.xmltree import Element, shown
+from wsgi_app.model import NewJob, NewRecipe, NewRecipeSet, NewTask, Requires
 
 PRIORITIES = {"low": 10, "medium": 30, "normal": 50, "high": 70, "urgent": 90}
 
-#: what XML 1.0 cannot carry, in any spelling; a test may report it all the same
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+#: Beaker's elements (below job and recipe) and attributes that we know and do nothing with yet
+IDLE_ELEMENTS = frozenset(
+    {
+        *("autopick", "cc", "distro", "distroRequires", "installation", "keywords", "kickstart", "ks_appends"),
+        *("notify", "packages", "partitions", "repos", "reservesys", "rpm", "watchdog"),
+    }
+)
+IDLE_ATTRIBUTES = {
+    "job": ("group", "product", "retention_tag", "user"),
+    "recipe": ("kernel_options", "kernel_options_post", "ks_meta", "whiteboard"),
+    "task": ("keepchanges",),
+    "fetch": ("ssl_verify", "subdir"),
+}
+
+#: warnings that a job keeps
+MOST_WARNINGS = 100
+
+#: characters that the params of recipes may grow to, written out in all their tasks
+MOST_SPREAD = 10_485_760
 
 
 def parse_job(body: bytes) -> NewJob:
-    """Read a job as submitted. Raises `BadDocument`, naming the element and its line."""
-    root = _root(body)
-    if root.tag != "job":
-        raise _wrong(root, "the root element is job")
-    sets = tuple(_recipe_set(element) for element in root.iterfind("recipeSet"))
-    if not sets:
-        raise _wrong(root, "a job needs a recipeSet")
-    priorities = [_priority(element) for element in root.iterfind("recipeSet")]
-    return NewJob(sets, name=(root.findtext("whiteboard") or "").strip(), priority=max(priorities))
+    """Read a job as submitted. Raises `BadDocument` with line, column and the element or attribute."""
+    return _Reader().job(xmltree.parse(body))
 
 
-def _root(body: bytes) -> etree._Element:
-    if b"<!DOCTYPE" in body:
-        raise BadDocument("a document type declaration is not accepted")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
-    try:
-        return etree.fromstring(body, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise BadDocument(f"this is not XML: {error}") from None
+class _Reader:
+    """Reads one document, in its order, and keeps the warnings."""
+
+    def __init__(self) -> None:
+        self._warnings: list[str] = []
+        self._unsaid = 0
+        self._spread = 0
+
+    def job(self, element: Element) -> NewJob:
+        if element.tag != "job":
+            raise element.wrong("the root element is job")
+        self._look_at(element, ())
+        whiteboard: Element | None = None
+        priorities: list[int] = []
+        groups: list[NewRecipeSet] = []
+        for child in element.children:
+            if child.tag == "recipeSet":
+                priorities.append(_priority(child))
+                groups.append(self._recipe_set(child))
+            elif child.tag == "whiteboard":
+                whiteboard = _only(child, whiteboard)
+                self._leaf(child, (), text=True)
+            else:
+                self._pass_over(child)
+        if not groups:
+            raise element.wrong("a job needs a recipeSet")
+        name = "" if whiteboard is None else whiteboard.text.strip()
+        return NewJob(tuple(groups), name=name, priority=max(priorities), warnings=self._all_warnings())
+
+    def _recipe_set(self, element: Element) -> NewRecipeSet:
+        self._look_at(element, ("priority",))
+        recipes: list[NewRecipe] = []
+        for child in element.children:
+            if child.tag == "recipe":
+                recipes.append(self._recipe(child))
+            else:
+                self._pass_over(child)
+        if not recipes:
+            raise element.wrong("a recipeSet needs a recipe")
+        return NewRecipeSet(tuple(recipes))
+
+    def _recipe(self, element: Element) -> NewRecipe:
+        self._look_at(element, ("role", "max_seconds", "stop_on_fail"))
+        longest, stop = _seconds(element, "max_seconds"), _truth(element, "stop_on_fail")
+        host: Element | None = None
+        system, requires = None, Requires()
+        params: Element | None = None
+        common: dict[str, str] = {}
+        tasks: list[NewTask] = []
+        for child in element.children:
+            if child.tag == "task":
+                tasks.append(self._task(child))
+            elif child.tag == "hostRequires":
+                host = _only(child, host)
+                system, requires = hostrequires.read(child)
+            elif child.tag == "params":
+                params = child
+                self._params(child, common)
+            else:
+                self._pass_over(child)
+        if not tasks:
+            raise element.wrong("a recipe needs a task")
+        return NewRecipe(
+            self._with_params(tasks, params, common),
+            system=system,
+            requires=requires,
+            role=element.attributes.get("role"),
+            max_seconds=longest,
+            stop_on_fail=stop,
+        )
+
+    def _with_params(self, tasks: list[NewTask], params: Element | None, common: dict[str, str]) -> tuple[NewTask, ...]:
+        """Give all tasks the params of their recipe, which their own go before."""
+        if params is None:
+            return tuple(tasks)
+        self._spread += sum(len(name) + len(value) + 16 for name, value in common.items()) * len(tasks)
+        if self._spread > MOST_SPREAD:
+            raise params.wrong("the params of recipes, repeated in each of their tasks, come to more than 10 MiB")
+        return tuple(evolve(task, params={**common, **task.params}) for task in tasks)
+
+    def _task(self, element: Element) -> NewTask:
+        self._look_at(element, ("name", "role"))
+        task = NewTask(element.required("name"), role=element.attributes.get("role"))
+        params: dict[str, str] = {}
+        runs = False
+        package: Element | None = None
+        for child in element.children:
+            if child.tag in ("fetch", "command", "script"):
+                if runs:
+                    raise child.wrong("a task has one of fetch, command and script")
+                runs = True
+                task = self._running(task, child)
+            elif child.tag == "params":
+                self._params(child, params)
+            else:
+                package = child if child.tag == "rpm" else package
+                self._pass_over(child)
+        if package is not None and not runs:
+            raise package.wrong("a task cannot be run from a package here; give it a fetch, command or script")
+        return evolve(task, params=params)
+
+    def _running(self, task: NewTask, element: Element) -> NewTask:
+        """Return the task with what it runs."""
+        if element.tag == "fetch":
+            self._leaf(element, ("url",))
+            return evolve(task, fetch=element.required("url"))
+        if element.tag == "script":
+            self._look_at(element, (), text=True)
+            return evolve(task, script=_text(element).lstrip("\n"))
+        self._look_at(element, (), text=True)
+        words: list[str] = []
+        for child in element.children:
+            if child.tag != "arg":
+                raise child.wrong("a command consists of arg elements")
+            self._look_at(child, (), text=True)
+            words.append(_text(child))
+        if not words or element.text.strip():
+            raise element.wrong("a command consists of arg elements, at least one")
+        return evolve(task, command=tuple(words))
+
+    def _params(self, element: Element, found: dict[str, str]) -> None:
+        """Add what `params` says to what was found."""
+        self._look_at(element, ())
+        for child in element.children:
+            if child.tag != "param":
+                self._pass_over(child)
+                continue
+            self._leaf(child, ("name", "value"))
+            name = child.required("name")
+            if name in found:
+                self._warn(child, f"the param {shown(name)} is given twice: this one counts")
+            found[name] = child.required("value", empty=True)
+
+    def _leaf(self, element: Element, understood: Collection[str], *, text: bool = False) -> None:
+        """Warn of what an element has beside attributes, as below, and of all that stands in it."""
+        self._look_at(element, understood, text=text)
+        for child in element.children:
+            self._pass_over(child)
+
+    def _look_at(self, element: Element, understood: Collection[str], *, text: bool = False) -> None:
+        """Warn of what an element has beside the attributes that are understood, and text where it is."""
+        tag = shown(element.tag)
+        for name in element.attributes:
+            if name in IDLE_ATTRIBUTES.get(element.tag, ()):
+                self._warn(element, f"the attribute {name} of {tag} has no effect yet")
+            elif name not in understood:
+                self._warn(element, f"the attribute {shown(name)} of {tag} is not known and has no effect")
+        if not text and element.text and not element.text.isspace():
+            self._warn(element, f"text in {tag} has no effect")
+
+    def _pass_over(self, element: Element) -> None:
+        """Warn of an element that does nothing here; refuse those that would say what runs, or where."""
+        tag = shown(element.tag)
+        if element.tag.lower() == "hostrequires":
+            raise element.wrong("hostRequires is written so, and belongs into a recipe")
+        if element.tag == "guestrecipe":
+            raise element.wrong("guests are not supported")
+        idle = element.tag in IDLE_ELEMENTS
+        self._warn(element, f"{tag} has no effect yet" if idle else f"{tag} is not known and has no effect")
+
+    def _warn(self, element: Element, problem: str) -> None:
+        if len(self._warnings) < MOST_WARNINGS:
+            self._warnings.append(f"{element.place}: {problem}")
+        else:
+            self._unsaid += 1
+
+    def _all_warnings(self) -> tuple[str, ...]:
+        more = (f"and {self._unsaid} more",) if self._unsaid else ()
+        return (*self._warnings, *more)
 
 
-def _priority(element: etree._Element) -> int:
-    word = element.get("priority", "normal").lower()
+def _only(element: Element, earlier: Element | None) -> Element:
+    if earlier is not None:
+        raise element.wrong(f"there is one already, at {earlier.place}")
+    return element
+
+
+def _text(element: Element) -> str:
+    if element.children:
+        raise element.children[0].wrong(f"{element.tag} holds nothing but text; write < as &lt; or use CDATA")
+    return element.text
+
+
+def _priority(element: Element) -> int:
+    word = element.attributes.get("priority", "normal").lower()
     if word not in PRIORITIES:
-        raise _wrong(element, f"priority is one of {', '.join(PRIORITIES)}")
+        raise element.wrong(f"priority is one of {', '.join(PRIORITIES)}", attribute="priority")
     return PRIORITIES[word]
 
 
-def _recipe_set(element: etree._Element) -> NewRecipeSet:
-    recipes = tuple(_recipe(recipe) for recipe in element.iterfind("recipe"))
-    if not recipes:
-        raise _wrong(element, "a recipeSet needs a recipe")
-    return NewRecipeSet(recipes)
-
-
-def _recipe(element: etree._Element) -> NewRecipe:
-    tasks = tuple(_task(task) for task in element.iterfind("task"))
-    if not tasks:
-        raise _wrong(element, "a recipe needs a task")
-    system, requires = _host(element.find("hostRequires"))
-    longest = element.get("max_seconds")
-    if longest is not None and not re.fullmatch("[1-9][0-9]{0,8}", longest):
-        raise _wrong(element, "max_seconds is a number of seconds")
-    return NewRecipe(
-        tasks,
-        system=system,
-        requires=requires,
-        role=element.get("role"),
-        max_seconds=None if longest is None else int(longest),
-        stop_on_fail=element.get("stop_on_fail", "false").lower() == "true",
-    )
-
-
-def _host(element: etree._Element | None) -> tuple[str | None, Requires]:
-    """Return what hostRequires asks for: a system by name, and a type and tags."""
-    if element is None:
-        return None, Requires()
-    system = element.get("force")
-    kind: str | None = None
-    tags: list[str] = []
-    for wish in element.iter():
-        if wish.tag in ("hostRequires", "and"):
-            continue
-        if wish.get("op", "=") not in ("=", "=="):
-            raise _wrong(wish, "only op '=' is understood here")
-        if wish.tag == "hostname":
-            system = _attribute(wish, "value")
-        elif wish.tag == "system_type":
-            kind = _attribute(wish, "value")
-        elif wish.tag == "tag":
-            tags.append(_attribute(wish, "value"))
-        else:
-            raise _wrong(wish, "hostRequires understands hostname, system_type, tag and the attribute force")
-    return system, Requires(kind, tuple(tags))
-
-
-def _task(element: etree._Element) -> NewTask:
-    fetch = element.find("fetch")
-    command = element.find("command")
-    script = element.find("script")
-    given = [child for child in (fetch, command, script) if child is not None]
-    if len(given) > 1:
-        raise _wrong(given[1], "a task has one of fetch, command and script")
-    return NewTask(
-        _attribute(element, "name"),
-        role=element.get("role"),
-        params={_attribute(param, "name"): _attribute(param, "value") for param in element.iterfind("params/param")},
-        command=None if command is None else _words(command),
-        script=None if script is None else _script(script),
-        fetch=None if fetch is None else _attribute(fetch, "url"),
-    )
-
-
-def _words(element: etree._Element) -> tuple[str, ...]:
-    words = tuple(arg.text or "" for arg in element.iterfind("arg"))
-    if not words:
-        raise _wrong(element, "a command needs at least one arg")
-    return words
-
-
-def _script(element: etree._Element) -> str:
-    return (element.text or "").lstrip("\n")
-
-
-def _attribute(element: etree._Element, name: str) -> str:
-    value = element.get(name)
+def _seconds(element: Element, attribute: str) -> int | None:
+    value = element.attributes.get(attribute)
     if value is None:
-        raise _wrong(element, f"the attribute {name} is missing")
-    return value
+        return None
+    if not re.fullmatch("[1-9][0-9]{0,8}", value):
+        raise element.wrong(
+            f"{attribute} is a whole number of seconds, 1 to 999999999, not {shown(value)!r}", attribute=attribute
+        )
+    return int(value)
 
 
-def _wrong(element: etree._Element, problem: str) -> BadDocument:
-    return BadDocument(f"line {element.sourceline}: {element.tag}: {problem}", field=str(element.tag))
-
-
-def recipe_document(
-    job: Job, recipe: Recipe, peers: tuple[Recipe, ...], results: tuple[Result, ...], logs: tuple[Log, ...]
-) -> bytes:
-    """Return the document of a recipe: one recipe in a partial job. Number and order of tasks never change."""
-    root = etree.Element("job", owner=_clean(job.owner))
-    etree.SubElement(root, "whiteboard").text = _clean(job.name)
-    group = etree.SubElement(root, "recipeSet")
-    element = etree.SubElement(group, "recipe", _recipe_attributes(job, recipe))
-    if recipe.status not in (RecipeStatus.QUEUED, RecipeStatus.SCHEDULED):
-        _add_roles(element, [(peer.role or "RECIPE_MEMBERS", peer.system) for peer in peers])
-    _add_logs(element, [log for log in logs if log.task is None])
-    for position, task in enumerate(recipe.tasks):
-        _add_task(element, recipe, task, position, peers, results, logs)
-    return etree.tostring(root, encoding="utf-8", xml_declaration=True)
-
-
-def _recipe_attributes(job: Job, recipe: Recipe) -> dict[str, str]:
-    attributes = {
-        "id": str(recipe.id),
-        "job_id": str(job.id),
-        "recipe_set_id": str(recipe.recipe_set),
-        "role": _clean(recipe.role or "RECIPE_MEMBERS"),
-        "status": recipe.status,
-        "result": recipe.result,
-        "arch": "",
-        "distro": "",
-        "family": "",
-        "variant": "",
-    }
-    if recipe.assigned is not None and recipe.system is not None:
-        attributes["system"] = recipe.system
-    return attributes | _times(recipe.started, recipe.finished)
-
-
-def _add_task(
-    parent: etree._Element,
-    recipe: Recipe,
-    task: Task,
-    position: int,
-    peers: tuple[Recipe, ...],
-    results: tuple[Result, ...],
-    logs: tuple[Log, ...],
-) -> None:
-    attributes = {
-        "id": str(task.id),
-        "name": _clean(task.name),
-        "role": _clean(task.role or "STANDALONE"),
-        "status": task.status,
-        "result": task.result,
-    }
-    if task.version is not None:
-        attributes["version"] = _clean(task.version)
-    element = etree.SubElement(parent, "task", attributes | _times(task.started, task.finished))
-    if task.fetch is not None:
-        etree.SubElement(element, "fetch", url=_clean(task.fetch))
-    if task.params:
-        params = etree.SubElement(element, "params")
-        for name, value in task.params.items():
-            etree.SubElement(params, "param", name=_clean(name), value=_clean(value))
-    if recipe.status not in (RecipeStatus.QUEUED, RecipeStatus.SCHEDULED):
-        same = [
-            (peer.tasks[position].role or "STANDALONE", peer.system) for peer in peers if len(peer.tasks) > position
-        ]
-        _add_roles(element, same)
-    _add_logs(element, [log for log in logs if log.task == task.id and log.result is None])
-    mine = [result for result in results if result.task == task.id]
-    if mine:
-        holder = etree.SubElement(element, "results")
-        for result in mine:
-            _add_result(holder, result, [log for log in logs if log.result == result.id])
-
-
-def _add_result(parent: etree._Element, result: Result, logs: list[Log]) -> None:
-    attributes = {"id": str(result.id), "path": _clean(result.path or "/"), "result": str(result.result)}
-    if result.score is not None:
-        attributes["score"] = str(result.score)
-    element = etree.SubElement(parent, "result", attributes | _times(result.time, None))
-    element.text = _clean(result.message or "")
-    _add_logs(element, logs)
-
-
-def _add_roles(parent: etree._Element, members: list[tuple[str, str | None]]) -> None:
-    holder = etree.SubElement(parent, "roles")
-    for role in sorted({role for role, _ in members}):
-        element = etree.SubElement(holder, "role", value=_clean(role))
-        for member, system in members:
-            if member == role and system is not None:
-                etree.SubElement(element, "system", value=_clean(system))
-
-
-def _add_logs(parent: etree._Element, logs: list[Log]) -> None:
-    if logs:
-        holder = etree.SubElement(parent, "logs")
-        for log in logs:
-            name = log.path.removeprefix(LogAddress(log.recipe, log.task, log.result, "").owner_path)
-            # a relative reference: resolved against the document's own URL, `.../recipes/R/`
-            etree.SubElement(holder, "log", name=_clean(name), href=quote(log.path))
-
-
-def _times(started: float | None, finished: float | None) -> dict[str, str]:
-    moments = {"start_time": started, "finish_time": finished}
-    return {
-        name: datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        for name, moment in moments.items()
-        if moment is not None
-    }
-
-
-def _clean(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)
+def _truth(element: Element, attribute: str) -> bool:
+    word = element.attributes.get(attribute, "false")
+    if word.lower() not in ("true", "false"):
+        raise element.wrong(f"{attribute} is true or false, not {shown(word)!r}", attribute=attribute)
+    return word.lower() == "true"

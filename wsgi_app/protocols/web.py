@@ -59,6 +59,13 @@ class Request(WerkzeugRequest):
             raise Invalid(f"{name} must be a whole number", field=name)
         return max(least, min(int(text), most))
 
+    def flag(self, name: str) -> bool:
+        """Return whether the query says `name=1`; `0`, or nothing about it, is no. Raises `Invalid`."""
+        text = self.args.get(name, "0")
+        if text not in ("0", "1"):
+            raise Invalid(f"{name} is 0 or 1", field=name)
+        return text == "1"
+
 
 class _Id(BaseConverter):
     """An id: no leading zero, at most ten digits, as in apache/parts/logs.conf."""

@@ -17,10 +17,14 @@ GATE_ROUNDS = 60
 def run(gateway: Gateway, stop: threading.Event) -> None:
     """Do what is due every second until `stop` is set. A busy database or a full disk puts a round off."""
     rounds = 0
+    # once at our start, all of them: the database may be one that was restored
+    settled: int | None = 0
     while True:
         try:
             if rounds % GATE_ROUNDS == 0:
-                gateway.recipes.rebuild_gate()
+                gateway.gate_image.rebuild()
+            if settled is not None:
+                settled = gateway.gate_image.rebuild_settled(settled)
             expired = gateway.watchdogs.expire()
             if expired:
                 log.info("aborted %d recipes: watchdog expired", expired)

@@ -4,17 +4,18 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
 
-from wsgi_app.model import Job, NewJob, Recipe, RecipeSet
+from wsgi_app.model import Job, NewJob, NewRecipe, NewRecipeSet, NewTask, Recipe, RecipeSet
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, Verdict, Visibility
 from wsgi_app.store import ids
-from wsgi_app.store.recipes import load_recipes
-from wsgi_app.store.schema import idempotency, jobs, recipe_sets, recipes, tasks
+from wsgi_app.store.recipes import load_recipes, requires_of
+from wsgi_app.store.schema import jobs, recipe_sets, recipes, tasks
 
 
-def insert_job(tx: Connection, new: NewJob, *, owner: str, visibility: Visibility, now: float) -> int:
+def insert_job(
+    tx: Connection, new: NewJob, *, owner: str, visibility: Visibility, now: float, retry_of: int | None = None
+) -> int:
     """Store a submitted job with all below it and return its id; ids ascend in document order."""
     recipe_count = sum(len(group.recipes) for group in new.recipe_sets)
     task_count = sum(len(recipe.tasks) for group in new.recipe_sets for recipe in group.recipes)
@@ -32,6 +33,8 @@ def insert_job(tx: Connection, new: NewJob, *, owner: str, visibility: Visibilit
             settled=False,
             result=ResultValue.NEW,
             submitted=now,
+            retry_of=retry_of,
+            warnings=list(new.warnings),
         )
     )
     set_rows: list[dict[str, Any]] = []
@@ -95,6 +98,11 @@ def load_job(tx: Connection, job: int) -> Job | None:
     )
 
 
+def exists(tx: Connection, job: int) -> bool:
+    """Return whether there is such a job."""
+    return tx.execute(select(jobs.c.id).where(jobs.c.id == job)).first() is not None
+
+
 def load_job_row(tx: Connection, job: int) -> Job:
     """Return a job that exists, without what is below it."""
     return _job(tx.execute(select(jobs).where(jobs.c.id == job)).one(), ())
@@ -125,28 +133,34 @@ def job_filter(*, states: Collection[str] = (), owner: str | None = None) -> lis
     return found
 
 
-@frozen
-class Submission:
-    """What an idempotency key was used for."""
-
-    request: str
-    job: int
-
-
-def find_submission(tx: Connection, user: str, key: str, *, since: float) -> Submission | None:
-    """Return what the user's idempotency key was used for since that time, or None."""
-    row = tx.execute(
-        select(idempotency.c.request, idempotency.c.job).where(
-            idempotency.c.user == user, idempotency.c.key == key, idempotency.c.created >= since
+def load_submitted(tx: Connection, job: int) -> NewJob:
+    """Return a job as it was submitted, without what came of it."""
+    row = tx.execute(select(jobs).where(jobs.c.id == job)).one()
+    task_rows = tx.execute(select(tasks).join(recipes).where(recipes.c.job == job).order_by(tasks.c.id))
+    tasks_of: dict[int, list[NewTask]] = defaultdict(list)
+    for task in task_rows:
+        command = None if task.command is None else tuple(task.command)
+        tasks_of[task.recipe].append(NewTask(task.name, task.role, task.params, command, task.script, task.fetch))
+    recipes_of: dict[int, list[NewRecipe]] = defaultdict(list)
+    for recipe in tx.execute(select(recipes).where(recipes.c.job == job).order_by(recipes.c.id)):
+        recipes_of[recipe.recipe_set].append(
+            NewRecipe(
+                tuple(tasks_of[recipe.id]),
+                system=recipe.wanted_system,
+                requires=requires_of(recipe),
+                role=recipe.role,
+                max_seconds=recipe.max_seconds,
+                stop_on_fail=recipe.stop_on_fail,
+            )
         )
-    ).one_or_none()
-    return None if row is None else Submission(row.request, row.job)
-
-
-def note_submission(tx: Connection, user: str, key: str, *, request: str, job: int, now: float) -> None:
-    """Note what an idempotency key was used for; uses older than a day are forgotten."""
-    tx.execute(delete(idempotency).where(idempotency.c.created < now - 86400))
-    tx.execute(insert(idempotency).values(user=user, key=key, request=request, job=job, created=now))
+    groups = tx.execute(select(recipe_sets).where(recipe_sets.c.job == job).order_by(recipe_sets.c.id))
+    return NewJob(
+        tuple(NewRecipeSet(tuple(recipes_of[group.id]), group.stage) for group in groups),
+        name=row.name,
+        visibility=Visibility(row.visibility),
+        priority=row.priority,
+        warnings=tuple(row.warnings),
+    )
 
 
 def update_job(tx: Connection, job: int, **values: Any) -> None:
@@ -169,5 +183,7 @@ def _job(row: Row[Any], groups: tuple[RecipeSet, ...]) -> Job:
         submitted=row.submitted,
         started=row.started,
         finished=row.finished,
+        retry_of=row.retry_of,
+        warnings=tuple(row.warnings),
         recipe_sets=groups,
     )

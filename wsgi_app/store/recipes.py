@@ -1,12 +1,12 @@
 """Recipe sets, recipes and tasks."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, or_, select, update
 
 from wsgi_app.model import Recipe, Requires, Task
 from wsgi_app.states import FINISHED_RECIPE, LogState, RecipeStatus, ResultValue, TaskStatus
@@ -26,13 +26,15 @@ class RecipeState:
     status: RecipeStatus
     result: ResultValue
     settled: bool
+    #: cancelled, and its system may not have noticed yet
+    cancelling: bool
 
 
 def recipe_states(tx: Connection, job: int | None = None, *, recipe_set: int | None = None) -> list[RecipeState]:
     """Return the states of a job's or a set's recipes."""
     where = recipes.c.job == job if recipe_set is None else recipes.c.recipe_set == recipe_set
-    rows = tx.execute(select(recipes.c.status, recipes.c.result, recipes.c.settled).where(where))
-    return [RecipeState(RecipeStatus(row.status), ResultValue(row.result), row.settled) for row in rows]
+    rows = tx.execute(select(recipes.c.status, recipes.c.result, recipes.c.settled, recipes.c.cancelling).where(where))
+    return [RecipeState(RecipeStatus(row.status), ResultValue(row.result), row.settled, row.cancelling) for row in rows]
 
 
 def load_recipe(tx: Connection, recipe: int) -> Recipe | None:
@@ -61,6 +63,13 @@ def unsettled_recipes(tx: Connection) -> list[Recipe]:
     return load_recipes(tx, and_(recipes.c.settled.is_(False), recipes.c.system.is_not(None)))
 
 
+def settled_recipes(tx: Connection, *, after: int, limit: int) -> list[Recipe]:
+    """Return settled recipes that had a system, in order of id, those behind `after`."""
+    where = and_(recipes.c.settled.is_(True), recipes.c.assigned.is_not(None), recipes.c.id > after)
+    numbers = tx.execute(select(recipes.c.id).where(where).order_by(recipes.c.id).limit(limit)).scalars().all()
+    return load_recipes(tx, recipes.c.id.in_(numbers)) if numbers else []
+
+
 def late_recipes(tx: Connection) -> list[Recipe]:
     """Return the recipes that were settled before all their logs were indexed, and some still are not."""
     growing = select(logs.c.path).where(logs.c.recipe == recipes.c.id, logs.c.state == LogState.GROWING).exists()
@@ -70,6 +79,11 @@ def late_recipes(tx: Connection) -> list[Recipe]:
 def existing(tx: Connection, numbers: Collection[int]) -> set[int]:
     """Return those of the numbers that are recipes."""
     return set(tx.execute(select(recipes.c.id).where(recipes.c.id.in_(numbers))).scalars())
+
+
+def all_ids(tx: Connection) -> set[int]:
+    """Return the ids of all recipes."""
+    return set(tx.execute(select(recipes.c.id)).scalars())
 
 
 def assignable(tx: Connection) -> Iterator[list[Recipe]]:
@@ -91,6 +105,35 @@ def assignable(tx: Connection) -> Iterator[list[Recipe]]:
         yield [_recipe(row, ()) for row in members]
 
 
+def queued_sets(
+    tx: Connection, where: Sequence[ColumnElement[bool]], *, job: int | None, after: tuple[int, int] | None, limit: int
+) -> list[list[Recipe]]:
+    """Return the sets that wait for systems, each as its waiting recipes without tasks: by priority, then age.
+
+    `where` says of which jobs; `after` is priority and set of the last one that the caller knows.
+    """
+    waiting = [recipes.c.status == RecipeStatus.QUEUED, *where]
+    if job is not None:
+        waiting.append(recipes.c.job == job)
+    if after is not None:
+        behind = and_(jobs.c.priority == after[0], recipes.c.recipe_set > after[1])
+        waiting.append(or_(jobs.c.priority < after[0], behind))
+    groups = (
+        select(recipes.c.recipe_set, jobs.c.priority)
+        .join(jobs, jobs.c.id == recipes.c.job)
+        .where(*waiting)
+        .distinct()
+        .order_by(jobs.c.priority.desc(), recipes.c.recipe_set)
+        .limit(limit)
+    )
+    order = [row.recipe_set for row in tx.execute(groups)]
+    members: dict[int, list[Recipe]] = {number: [] for number in order}
+    chosen = and_(recipes.c.recipe_set.in_(order), recipes.c.status == RecipeStatus.QUEUED)
+    for row in tx.execute(select(recipes).where(chosen).order_by(recipes.c.id)):
+        members[row.recipe_set].append(_recipe(row, ()))
+    return list(members.values())
+
+
 def is_due(tx: Connection, recipe: Recipe) -> bool:
     """Return whether all sets of earlier stages of the recipe's job are settled."""
     stage = select(recipe_sets.c.stage).where(recipe_sets.c.id == recipe.recipe_set)
@@ -109,14 +152,17 @@ def _due_stages() -> Select[tuple[int, int]]:
 
 
 def overdue_sets(tx: Connection, now: float) -> list[int]:
-    """Return the recipe sets in which every unfinished recipe that has a watchdog is past it."""
+    """Return the recipe sets in which every unfinished recipe that has a watchdog is past it or waits in sync."""
     # settled ones are finished; said so for the index: this runs every second, and finished recipes only get more
     unfinished = and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE))
+    past = recipes.c.watchdog <= now
+    # who only waits in sync for the others lives no longer than they do
+    lives = case((or_(past, recipes.c.waits_until > now), 0), else_=1)
     query = (
         select(recipes.c.recipe_set)
         .where(unfinished, recipes.c.watchdog.is_not(None))
         .group_by(recipes.c.recipe_set)
-        .having(func.max(recipes.c.watchdog) <= now)
+        .having(func.sum(lives) == 0, func.min(recipes.c.watchdog) <= now)
     )
     return list(tx.execute(query).scalars())
 
@@ -144,9 +190,20 @@ def update_recipe(tx: Connection, recipe: int, **values: Any) -> None:
     tx.execute(update(recipes).where(recipes.c.id == recipe).values(**values))
 
 
+def stop_waiting(tx: Connection, recipe: int, state: str) -> None:
+    """Note that a recipe no longer waits for a sync state."""
+    mine = and_(recipes.c.id == recipe, recipes.c.waits_for == state)
+    tx.execute(update(recipes).where(mine).values(waits_for=None, waits_until=None))
+
+
 def update_task(tx: Connection, task: int, **values: Any) -> None:
     """Change columns of a task."""
     tx.execute(update(tasks).where(tasks.c.id == task).values(**values))
+
+
+def requires_of(row: Row[Any]) -> Requires:
+    """Return what a row of the table of recipes asks for."""
+    return Requires(row.requires["type"], tuple(row.requires["tags"]))
 
 
 def _task(row: Row[Any]) -> Task:
@@ -175,7 +232,7 @@ def _recipe(row: Row[Any], tasks_of_it: Iterable[Task]) -> Recipe:
         recipe_set=row.recipe_set,
         system=row.system or row.wanted_system,
         assigned=row.assigned,
-        requires=Requires(row.requires["type"], tuple(row.requires["tags"])),
+        requires=requires_of(row),
         role=row.role,
         status=RecipeStatus(row.status),
         cancelling=row.cancelling,
@@ -189,5 +246,8 @@ def _recipe(row: Row[Any], tasks_of_it: Iterable[Task]) -> Recipe:
         started=row.started,
         finished=row.finished,
         closes=row.closes,
+        install_started=row.install_started,
+        install_finished=row.install_finished,
+        postinstall_finished=row.postinstall_finished,
         tasks=tuple(tasks_of_it),
     )

@@ -51,6 +51,11 @@ def load_results(
     return [_result(row) for row in tx.execute(query if limit is None else query.limit(limit))]
 
 
+def load_result(tx: Connection, result: int) -> Result:
+    """Return a result that exists."""
+    return _result(tx.execute(select(results).where(results.c.id == result)).one())
+
+
 def of_recipes(recipes: Iterable[int]) -> ColumnElement[bool]:
     """The condition for results of these recipes."""
     return results.c.recipe.in_(list(recipes))
@@ -112,17 +117,27 @@ def load_log(tx: Connection, recipe: int, path: str) -> Log | None:
     return None if row is None else _log(row)
 
 
-def load_logs(tx: Connection, recipe: int, *, after: str = "", limit: int | None = None, below: str = "") -> list[Log]:
-    """Return a recipe's logs in order of path: those behind `after`, those whose path begins with `below`."""
+def log_names(tx: Connection, recipe: int, below: str) -> list[str]:
+    """Return the paths of a recipe's logs that begin with `below`, in the order in which they came to be."""
+    query = select(logs.c.path).where(logs.c.recipe == recipe, logs.c.path.startswith(below, autoescape=True))
+    return list(tx.execute(query.order_by(logs.c.registered, logs.c.path)).scalars())
+
+
+def load_logs(tx: Connection, recipe: int, *, after: str = "", limit: int | None = None) -> list[Log]:
+    """Return a recipe's logs in order of path, those behind `after`."""
     query = select(logs).where(logs.c.recipe == recipe, logs.c.path > after).order_by(logs.c.path)
-    if below:
-        query = query.where(logs.c.path.startswith(below, autoescape=True))
     return [_log(row) for row in tx.execute(query if limit is None else query.limit(limit))]
 
 
 def count_logs(tx: Connection, recipe: int) -> int:
     """Return how many task and result logs a recipe has; its own do not count."""
     return tx.execute(select(func.count()).where(logs.c.recipe == recipe, logs.c.task.is_not(None))).scalar_one()
+
+
+def sum_bytes(tx: Connection, recipe: int) -> int:
+    """Return how many bytes all logs of a recipe have, as last seen."""
+    total: int = tx.execute(select(func.coalesce(func.sum(logs.c.size), 0)).where(logs.c.recipe == recipe)).scalar_one()
+    return total
 
 
 def log_sizes(tx: Connection, recipes: Iterable[int]) -> dict[tuple[int, str], tuple[LogState, int]]:

@@ -76,6 +76,8 @@ jobs = Table(
     Column("finished", Float),
     #: the job that this one repeats
     Column("retry_of", Integer, ForeignKey("jobs.id")),
+    #: what of the submitted document has no effect, one sentence each
+    Column("warnings", JSON, nullable=False, server_default="[]"),
     Index(None, "status"),
     Index(None, "owner"),
 )
@@ -115,6 +117,13 @@ recipes = Table(
     Column("started", Float),
     Column("finished", Float),
     Column("closes", Float),
+    #: what its installer said
+    Column("install_started", Float),
+    Column("install_finished", Float),
+    Column("postinstall_finished", Float),
+    #: the sync state that it waits for, and until when at the longest
+    Column("waits_for", String(255)),
+    Column("waits_until", Float),
     Index(None, "job"),
     Index(None, "recipe_set"),
     Index(None, "status"),
@@ -203,6 +212,7 @@ sync_states = Table(
     metadata,
     Column("recipe", Integer, ForeignKey("recipes.id"), primary_key=True),
     Column("state", String(255), primary_key=True),
+    #: what the recipe said with it, as JSON
     Column("body", Text),
     Column("time", Float, nullable=False),
 )
@@ -210,13 +220,15 @@ sync_states = Table(
 idempotency = Table(
     "idempotency",
     metadata,
-    Column("user", String(255), primary_key=True),
+    #: `user NAME` or `recipe R`: keys of different callers have nothing to do with one another
+    Column("scope", String(300), primary_key=True),
     Column("key", String(255), primary_key=True),
     #: SHA-256 of what was asked
     Column("request", String(64), nullable=False),
-    #: the job that it made
-    Column("job", Integer, ForeignKey("jobs.id"), nullable=False),
+    #: the id of the job or result that it made
+    Column("made", Integer, nullable=False),
     Column("created", Float, nullable=False),
+    Index(None, "created"),
 )
 
 events = Table(

@@ -47,6 +47,8 @@ def test_smallest_job(web: TestApp, admin: dict[str, str], system: str) -> None:
         "verdict": None,
         "started": None,
         "finished": None,
+        "retry_of": None,
+        "warnings": [],
     }
     (recipe,) = recipe_set.pop("recipes")
     assert recipe_set == {"id": 2, "stage": 0, "status": "Queued"}
@@ -66,11 +68,16 @@ def test_smallest_job(web: TestApp, admin: dict[str, str], system: str) -> None:
         "watchdog": None,
         "max_seconds": None,
         "stop_on_fail": False,
+        "roles": None,
+        "install_started": None,
+        "install_finished": None,
+        "postinstall_finished": None,
     }
     assert task == {
         "id": 4,
         "name": "hello",
         "role": None,
+        "roles": None,
         "params": {},
         "command": ["echo", "hi"],
         "status": "Waiting",
@@ -154,24 +161,25 @@ def test_wrong_field(web: TestApp, admin: dict[str, str], value: Any, field: str
         (b"<job/>", "job"),
         (b"<job><recipeSet/></job>", "recipeSet"),
         (b"<job><recipeSet><recipe/></recipeSet></job>", "recipe"),
-        (b"<job><recipeSet><recipe><task/></recipe></recipeSet></job>", "task"),
-        (XML.replace(b"High", b"tall"), "recipeSet"),
-        (XML.replace(b'"60"', b'"-1"'), "recipe"),
+        (b"<job><recipeSet><recipe><task/></recipe></recipeSet></job>", "task/@name"),
+        (XML.replace(b"High", b"tall"), "recipeSet/@priority"),
+        (XML.replace(b'"60"', b'"-1"'), "recipe/@max_seconds"),
         (XML.replace(b"<tag ", b"<colour "), "colour"),
-        (XML.replace(b'<tag value="kvm"/>', b'<tag op="!=" value="kvm"/>'), "tag"),
+        (XML.replace(b'<tag value="kvm"/>', b'<tag op="!=" value="kvm"/>'), "tag/@op"),
         (XML.replace(b"</command>", b"</command><script>x</script>"), "script"),
         (b'<!DOCTYPE job SYSTEM "file:///etc/passwd">' + XML, None),
         (
             '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE job [<!ENTITY a "b">]><job>&a;</job>'.encode("utf-16"),
-            "job",
+            None,
         ),
     ],
 )
 def test_wrong_xml(web: TestApp, admin: dict[str, str], body: bytes, field: str | None) -> None:
-    """Wrong XML is 400 and names the element."""
+    """Wrong XML is 400, says line and column, and names the element or attribute."""
     headers = {**admin, "Content-Type": "application/xml"}
     error = web.post("/jobs/", body, headers=headers, status=400).json["error"]
     assert error["code"] == "document.invalid"
+    assert error["message"].startswith("line ")
     assert error["field"] == field
 
 

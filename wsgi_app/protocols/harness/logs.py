@@ -7,7 +7,7 @@ from werkzeug.utils import send_file
 from werkzeug.wrappers import Response
 
 from wsgi_app.core.gateway import Gateway
-from wsgi_app.core.logs import check_name
+from wsgi_app.core.logname import check_name
 from wsgi_app.model import LogAddress
 from wsgi_app.protocols import web
 from wsgi_app.protocols.harness import wire

@@ -5,6 +5,8 @@ from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.protocols.native import wire
 from wsgi_app.protocols.native.jobs import Jobs
+from wsgi_app.protocols.native.queue import Queue
+from wsgi_app.protocols.native.sync import Sync
 from wsgi_app.protocols.native.systems import Systems
 from wsgi_app.protocols.web import Face, Route, WSGIApplication
 
@@ -12,6 +14,8 @@ from wsgi_app.protocols.web import Face, Route, WSGIApplication
 def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
     """Return the WSGI application of the native API."""
     jobs = Jobs(gateway, config, system_clock)
+    queue = Queue(gateway)
+    sync = Sync(gateway)
     systems = Systems(gateway, config, system_clock)
     return Face(
         [
@@ -20,10 +24,15 @@ def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
             Route("/jobs/<id:job>", ["GET"], jobs.get),
             Route("/jobs/<id:job>/wait", ["GET"], jobs.wait),
             Route("/jobs/<id:job>/cancel", ["POST"], jobs.cancel),
+            Route("/jobs/<id:job>/retry", ["POST"], jobs.retry),
             Route("/jobs/<id:job>/results", ["GET"], jobs.results),
+            Route("/queue", ["GET"], queue.page),
             Route("/recipes/<id:recipe>/results", ["GET"], jobs.recipe_results),
             Route("/recipes/<id:recipe>/log-index", ["GET"], jobs.log_index),
             Route("/recipes/<id:recipe>/key", ["POST"], jobs.issue_key),
+            Route("/recipes/<id:recipe>/sync/", ["GET"], sync.overview),
+            Route("/recipes/<id:recipe>/sync/<state>", ["PUT"], sync.arrive),
+            Route("/recipes/<id:recipe>/sync/<state>", ["GET"], sync.wait),
             Route("/systems/", ["POST"], systems.add),
             Route("/systems/", ["GET"], systems.page),
             Route("/systems/<name>", ["GET"], systems.get),

@@ -7,7 +7,7 @@ from wsgi_app.clock import Clock
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.documents import jobjson, jobxml
-from wsgi_app.model import Result
+from wsgi_app.model import Job, Result
 from wsgi_app.protocols import web
 from wsgi_app.protocols.native import wire
 from wsgi_app.protocols.web import Request
@@ -45,8 +45,12 @@ class Jobs:
             lambda: parse(request.get_data()),
             idempotency_key=request.headers.get("Idempotency-Key"),
         )
-        location = f"{self._config.prefix}jobs/{job.id}"
-        return web.json_response(jobjson.job_value(job, self._clock), 201, {"Location": location})
+        return self._made(job)
+
+    def retry(self, request: Request, job: int) -> Response:
+        """POST /jobs/J/retry."""
+        key = request.headers.get("Idempotency-Key")
+        return self._made(self._gateway.jobs.retry(request.caller, job, idempotency_key=key))
 
     def page(self, request: Request) -> Response:
         """GET /jobs/."""
@@ -106,12 +110,16 @@ class Jobs:
         key = self._gateway.recipes.issue_key(
             request.caller,
             recipe,
-            rotate=request.args.get("rotate", "0") == "1",
+            rotate=request.flag("rotate"),
             system=request.args.get("system"),
         )
         scheme, _, rest = (self._config.base_url or "http://localhost/").partition("://")
         url = f"{scheme}://{key.recipe}:{key.secret}@{rest.rstrip('/')}/"
         return web.json_response({"recipe": key.recipe, "key": key.secret, "url": url}, 201)
+
+    def _made(self, job: Job) -> Response:
+        location = f"{self._config.prefix}jobs/{job.id}"
+        return web.json_response(jobjson.job_value(job, self._clock), 201, {"Location": location})
 
     def _results(self, request: Request, found: list[Result], limit: int) -> Response:
         after = found[-1].id if len(found) == limit else None

@@ -79,7 +79,7 @@ class Systems:
         claimed = self._gateway.systems.claim(request.caller, name, wait=wait)
         if claimed is None:
             return web.no_content()
-        value = {**jobjson.recipe_value(claimed.recipe, self._clock), "key": claimed.key.secret}
+        value = {**jobjson.recipe_value(claimed.recipe, claimed.peers, self._clock), "key": claimed.key.secret}
         return web.json_response(value, headers={"Location": f"{self._config.prefix}recipes/{claimed.recipe.id}/"})
 
     def events(self, request: Request) -> Response:

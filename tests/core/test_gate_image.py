@@ -1,0 +1,131 @@
+"""The gate is the database's image: keys, addresses, rotation, and what a restored database finds."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from wsgi_app.core.gateway import Gateway, open_gateway
+from wsgi_app.errors import Denied
+from wsgi_app.model import Caller, NewRecipe, NewRecipeSet
+from wsgi_app.services.timer import run as run_timer
+
+
+def recipe(bench: Any, one: NewRecipe, **job: Any) -> int:
+    """Submit a recipe and return its id."""
+    number: int = bench.submit(NewRecipeSet((one,)), **job).recipe_sets[0].recipes[0].id
+    return number
+
+
+def key(bench: Any, number: int, *, rotate: bool = False) -> Caller:
+    """One more key, as a harness that carries it."""
+    return Caller(f"Bearer {bench.gateway.recipes.issue_key(bench.admin, number, rotate=rotate).secret}", "192.0.2.9")
+
+
+def test_keys_add_up(bench: Any, one: NewRecipe) -> None:
+    """Every key is good beside the others, in both forms, until a rotation leaves the newest alone."""
+    number = recipe(bench, one)
+    keys = [key(bench, number) for _ in range(3)]
+    assert len(bench.gate(number)) == 6
+    basic = [
+        Caller("Basic " + base64.b64encode(f"{number}:{(one.authorization or '')[7:]}".encode()).decode(), one.address)
+        for one in keys
+    ]
+    for place, caller in enumerate([*keys, *basic]):
+        assert bench.put(caller, number, f"log-{place}")
+    newest = key(bench, number, rotate=True)
+    assert len(bench.gate(number)) == 2
+    for caller in [*keys, *basic]:
+        with pytest.raises(Denied):
+            bench.put(caller, number, "log-0")
+    assert not bench.put(newest, number, "log-0")
+
+
+def test_address(bench: Any, one: NewRecipe) -> None:
+    """A recipe's system may write from its address, from the new one when that changes, and not after settling."""
+    bench.gateway.systems.change(bench.admin, "a", address="192.0.2.1")
+    number = recipe(bench, one)
+    bench.claim("a")
+    assert bench.put(Caller(None, "192.0.2.1"), number, "log")
+    bench.gateway.systems.change(bench.admin, "a", address="2001:db8::1")
+    assert not bench.put(Caller(None, "2001:db8::1"), number, "log")
+    assert "ip-192.0.2.1" not in bench.gate(number)
+    bench.run(number)
+    bench.gateway.recipes.settle(number)
+    assert not any(name.startswith("ip-") for name in bench.gate(number))
+
+
+def test_open(bench: Any, one: NewRecipe) -> None:
+    """With an open gate anyone may; when the setting is taken back, the next rebuild closes it."""
+    gateway = open_gateway(evolve(bench.config, open_gate=True), bench.clock)
+    number = recipe(evolve(bench, gateway=gateway), one)
+    gateway.recipes.issue_key(bench.admin, number)
+    assert bench.put(Caller(None, "192.0.2.1"), number, "log")
+    gateway.close()
+    bench.gateway.gate_image.rebuild()
+    assert "open" not in bench.gate(number)
+
+
+def run_rounds(gateway: Gateway, rounds: int) -> None:
+    """Let the timer go round."""
+
+    class Rounds:
+        """Stops the timer after so many rounds, without waiting between them."""
+
+        left = rounds
+
+        def wait(self, _seconds: float) -> bool:
+            """Count."""
+            self.left -= 1
+            return self.left <= 0
+
+    run_timer(gateway, Rounds())  # type: ignore[arg-type]
+
+
+def test_settled_too(bench: Any, one: NewRecipe) -> None:
+    """The timer makes the gate of settled recipes once at its start: a restored database may have none."""
+    numbers = []
+    for _ in range(3):
+        number = recipe(bench, one)
+        key(bench, number)
+        bench.run(number)
+        bench.gateway.recipes.settle(number)
+        numbers.append(number)
+    before = {number: bench.gate(number) for number in numbers}
+    assert all("closed" in names for names in before.values())
+    for number in numbers:
+        for path in (bench.config.gate / str(number)).iterdir():
+            path.unlink()
+    (bench.config.gate / str(numbers[0]) / "open").touch()
+    run_rounds(bench.gateway, 3)
+    assert {number: bench.gate(number) for number in numbers} == before
+
+
+def stray(root: Path, number: int) -> Path:
+    """Leave a gate that nobody knows of."""
+    directory = root / str(number)
+    directory.mkdir()
+    (directory / ("key-" + "0" * 40)).touch()
+    return directory
+
+
+def test_strangers(bench: Any, one: NewRecipe) -> None:
+    """The gate of recipes that the database does not know is taken away; what is no recipe's is left alone."""
+    number = recipe(bench, one)
+    key(bench, number)
+    before = bench.gate(number)
+    directory = stray(bench.config.gate, 4711)
+    bench.gateway.gate_image.forget_strangers()
+    assert not directory.exists()
+    assert bench.gate(number) == before
+
+
+def test_an_id_given_out_again(bench: Any, one: NewRecipe) -> None:
+    """A recipe begins with a gate of its own, whatever a recipe of that id has left there."""
+    number = recipe(bench, one)
+    stray(bench.config.gate, number)
+    key(bench, number)
+    assert "key-" + "0" * 40 not in bench.gate(number)
+    assert len(bench.gate(number)) == 2

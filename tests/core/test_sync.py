@@ -1,0 +1,325 @@
+"""Recipes of a set wait for one another: who is there, who is waited for, and what a death or a watchdog does."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from attrs import evolve, frozen
+from waiting import until
+
+from wsgi_app.core.gateway import open_gateway
+from wsgi_app.core.sync import MOST_STATES, Attendance
+from wsgi_app.errors import (
+    BadSyncState,
+    DeadPeer,
+    Denied,
+    Invalid,
+    NoSuchRecipe,
+    RecipeFinished,
+    RecipeNotAssigned,
+    TooManySyncStates,
+    TooManyWaiters,
+)
+from wsgi_app.model import Caller, NewRecipe, NewRecipeSet, NewTask
+from wsgi_app.states import RecipeStatus, TaskStatus
+
+
+@frozen
+class Pair:
+    """A set of recipes, each with its harness, in order."""
+
+    bench: Any
+    recipes: tuple[int, ...]
+    callers: tuple[Caller, ...]
+
+    def arrive(self, place: int, state: str = "READY", said: str | None = None) -> bool:
+        """Let one say that it is there."""
+        there: bool = self.bench.gateway.sync.arrive(self.callers[place], self.recipes[place], state, said)
+        return there
+
+    def look(self, place: int, state: str = "READY", seconds: float = 0, **how: Any) -> Attendance:
+        """Let one wait."""
+        values: dict[str, Any] = {"role": None, "any_one": False, **how}
+        found: Attendance = self.bench.gateway.sync.wait(
+            self.callers[place], self.recipes[place], state, seconds=seconds, **values
+        )
+        return found
+
+    def waiting(self, state: str = "READY") -> set[int]:
+        """Who waits for a state now."""
+        states = self.bench.gateway.sync.overview(self.bench.admin, self.recipes[0])
+        return {recipe for one in states if one.state == state for recipe in one.waiting}
+
+    def end(self, place: int, status: TaskStatus = TaskStatus.COMPLETED) -> None:
+        """End one at its harness's word."""
+        for task in self.bench.recipe(self.recipes[place]).tasks:
+            for step in (TaskStatus.RUNNING, status):
+                self.bench.gateway.tasks.update(self.callers[place], self.recipes[place], task.id, status=step)
+
+
+def set_of(bench: Any, *recipes: NewRecipe) -> Pair:
+    """Submit recipes as one set and claim all their systems."""
+    job = bench.submit(NewRecipeSet(recipes))
+    # all are there before the set gets its systems
+    for recipe in recipes:
+        bench.claim(recipe.system)
+    callers = tuple(bench.claim(recipe.system) for recipe in recipes)
+    return Pair(bench, tuple(recipe.id for recipe in job.recipe_sets[0].recipes), callers)
+
+
+def member(system: str, role: str | None = None, task_role: str | None = None) -> NewRecipe:
+    """A recipe of one task."""
+    return NewRecipe((NewTask("task", role=task_role),), system=system, role=role)
+
+
+@pytest.fixture
+def pair(bench: Any) -> Pair:
+    """Two recipes of a set."""
+    return set_of(bench, member("a"), member("b"))
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads to wait in."""
+    with ThreadPoolExecutor(16) as pool:
+        yield pool
+
+
+def test_all(pair: Pair) -> None:
+    """A state is reached when all recipes of the set are there, the caller included; it says who is missing."""
+    found = pair.look(0)
+    assert (found.reached, [one.recipe for one in found.missing]) == (False, list(pair.recipes))
+    assert pair.arrive(0, said='{"port": 80}')
+    assert not pair.arrive(0, said='{"port": 81}')
+    found = pair.look(1)
+    assert (found.reached, [(one.recipe, one.system) for one in found.missing]) == (False, [(pair.recipes[1], "b")])
+    assert pair.arrive(1)
+    found = pair.look(0)
+    assert (found.reached, found.missing) == (True, ())
+    assert {one.recipe: one.said for one in found.there} == {pair.recipes[0]: '{"port": 81}', pair.recipes[1]: None}
+
+
+def test_any(pair: Pair) -> None:
+    """With `any` one of them is enough."""
+    assert not pair.look(0, any_one=True).reached
+    pair.arrive(1)
+    found = pair.look(0, any_one=True)
+    assert (found.reached, [one.recipe for one in found.missing]) == (True, [pair.recipes[0]])
+
+
+def test_states_are_apart(pair: Pair) -> None:
+    """What is reached in one state says nothing of another, whatever their names have in common."""
+    for state in ("READY", "ready", "READY ", "0", "ü/".rstrip("/"), "a" * 255):
+        assert pair.arrive(0, state)
+        assert [one.recipe for one in pair.look(1, state).there] == [pair.recipes[0]]
+    assert not pair.look(1, "READY2").there
+
+
+def test_roles(bench: Any) -> None:
+    """A role is a recipe's own or that of one of its tasks; RECIPE_MEMBERS is everyone; a role of nobody is refused."""
+    bench.systems("c")
+    three = set_of(bench, member("a", "SERVERS"), member("b", "CLIENTS", "SERVERS"), member("c"))
+    three.arrive(0)
+    assert [one.recipe for one in three.look(2, role="SERVERS").missing] == [three.recipes[1]]
+    three.arrive(1)
+    assert three.look(2, role="SERVERS").reached
+    assert three.look(2, role="CLIENTS").reached
+    assert [one.recipe for one in three.look(2, role="RECIPE_MEMBERS").missing] == [three.recipes[2]]
+    with pytest.raises(Invalid, match="'DRIVER'") as error:
+        three.look(2, role="DRIVER")
+    assert error.value.field == "role"
+
+
+@pytest.mark.parametrize("state", ["", "a/b", "a\nb", "\x7f", "ü" * 128])
+def test_bad_state(pair: Pair, state: str) -> None:
+    """A state's name has 1 to 255 bytes without slashes and control characters."""
+    for call in (pair.arrive, pair.look):
+        with pytest.raises(BadSyncState):
+            call(0, state)
+
+
+def test_who_may(bench: Any, pair: Pair) -> None:
+    """Only the recipe's harness and admins speak for it; unknown, unassigned and finished recipes are refused."""
+    with pytest.raises(Denied):
+        bench.gateway.sync.arrive(pair.callers[1], pair.recipes[0], "READY", None)
+    with pytest.raises(Denied):
+        bench.gateway.sync.wait(pair.callers[1], pair.recipes[0], "READY", role=None, any_one=False, seconds=0)
+    assert bench.gateway.sync.arrive(bench.admin, pair.recipes[0], "READY", None)
+    with pytest.raises(NoSuchRecipe):
+        bench.gateway.sync.arrive(bench.admin, 999, "READY", None)
+    queued = bench.submit(NewRecipeSet((member("a"),))).recipe_sets[0].recipes[0].id
+    with pytest.raises(RecipeNotAssigned):
+        bench.gateway.sync.arrive(bench.admin, queued, "READY", None)
+    pair.end(0)
+    for call in (pair.arrive, pair.look):
+        with pytest.raises(RecipeFinished):
+            call(0, "READY")
+
+
+def test_many_states(bench: Any, pair: Pair) -> None:
+    """A recipe that makes up state after state is stopped, and nothing of the last is left."""
+    for number in range(MOST_STATES):
+        pair.arrive(0, f"state-{number}")
+    with pytest.raises(TooManySyncStates):
+        pair.arrive(0, "one more")
+    assert "one more" not in [one.state for one in bench.gateway.sync.overview(bench.admin, pair.recipes[0])]
+    assert not pair.arrive(0, "state-0")
+
+
+def wait_in(threads: ThreadPoolExecutor, pair: Pair, place: int, **how: Any) -> Future[Attendance]:
+    """Let one wait in a thread; it waits when this returns."""
+    future = threads.submit(pair.look, place, seconds=60, **how)
+    until(lambda: pair.recipes[place] in pair.waiting(how.get("state", "READY")), "it waits", 10)
+    return future
+
+
+def test_waits(pair: Pair, threads: ThreadPoolExecutor) -> None:
+    """Who waits is woken by the last to arrive, and does not wait any more then."""
+    pair.arrive(0)
+    waiting = wait_in(threads, pair, 0)
+    pair.arrive(1, said="1")
+    assert waiting.result(10).reached
+    assert not pair.waiting()
+
+
+@pytest.mark.parametrize("how", [{"any_one": True}, {"role": "SERVERS"}])
+def test_waits_for_some(bench: Any, threads: ThreadPoolExecutor, how: dict[str, Any]) -> None:
+    """Who waits for some is woken before all are there."""
+    bench.systems("c")
+    three = set_of(bench, member("a", "SERVERS"), member("b"), member("c"))
+    waiting = wait_in(threads, three, 2, **how)
+    three.arrive(0)
+    assert waiting.result(10).reached
+
+
+@pytest.mark.parametrize("death", ["completed", "aborted", "cancelled", "watchdog"])
+def test_nobody_waits_for_the_dead(bench: Any, threads: ThreadPoolExecutor, death: str) -> None:
+    """A peer that ends without arriving ends the wait, and every later one, with its name."""
+    bench.systems("c")
+    three = set_of(bench, member("a"), member("b"), member("c"))
+    three.arrive(0)
+    waiting = wait_in(threads, three, 0)
+    if death == "completed":
+        three.end(1)
+    elif death == "aborted":
+        bench.gateway.recipes.abort(bench.admin, three.recipes[1], "enough")
+    elif death == "watchdog":
+        bench.gateway.tasks.update(
+            bench.admin, three.recipes[1], bench.recipe(three.recipes[1]).tasks[0].id, status=TaskStatus.ABORTED
+        )
+    else:
+        bench.gateway.jobs.cancel(bench.admin, bench.recipe(three.recipes[1]).job)
+        with pytest.raises(RecipeFinished):
+            waiting.result(10)
+        return
+    with pytest.raises(DeadPeer, match=rf"recipe {three.recipes[1]} \(b\) has ended .* without reaching READY"):
+        waiting.result(10)
+    with pytest.raises(DeadPeer):
+        three.look(2)
+    assert not three.waiting()
+
+
+def test_the_dead_who_were_there(pair: Pair) -> None:
+    """A peer that was there before it ended was there."""
+    pair.arrive(1, said="1")
+    pair.end(1)
+    pair.arrive(0)
+    assert pair.look(0).reached
+
+
+def test_any_of_the_dead(pair: Pair) -> None:
+    """With `any` a death matters only when nobody is left who could arrive: the caller still can."""
+    pair.end(1)
+    assert not pair.look(0, any_one=True).reached
+    with pytest.raises(DeadPeer):
+        pair.look(0)
+    pair.arrive(0)
+    assert pair.look(0, any_one=True).reached
+
+
+def test_survives_everything(bench: Any, pair: Pair) -> None:
+    """States are of the database: another process, a reboot of the system and a new key change nothing."""
+    pair.arrive(0, said='"x"')
+    other = open_gateway(bench.config, bench.clock)
+    again = bench.claim("a")
+    found = other.sync.wait(again, pair.recipes[0], "READY", role=None, any_one=True, seconds=0)
+    assert [one.said for one in found.there] == ['"x"']
+    other.close()
+
+
+def test_events(bench: Any, pair: Pair) -> None:
+    """Each arrival is one event; a repeated one is none."""
+    pair.arrive(0)
+    pair.arrive(0, said="1")
+    pair.arrive(1)
+    job = bench.recipe(pair.recipes[0]).job
+    group = bench.recipe(pair.recipes[0]).recipe_set
+    found = [event.data for event in bench.gateway.events.page(bench.admin, topics=["sync"])]
+    assert found == [
+        {"job": job, "recipe_set": group, "state": "READY", "recipe": number, "complete": complete}
+        for number, complete in zip(pair.recipes, (False, True), strict=True)
+    ]
+
+
+def test_only_waiting(bench: Any, pair: Pair) -> None:
+    """A recipe that only waits in sync lives no longer than its peers: when their watchdogs are past, the set ends."""
+    bench.gateway.watchdogs.set(pair.callers[0], pair.recipes[0], 100_000)
+    bench.gateway.watchdogs.set(pair.callers[1], pair.recipes[1], 100)
+    bench.clock.now += 200
+    assert bench.round() == 0
+    with ThreadPoolExecutor(1) as threads:
+        waiting = wait_in(threads, pair, 0)
+        assert bench.round() == 2
+        with pytest.raises(RecipeFinished):
+            waiting.result(10)
+    assert {bench.recipe(number).status for number in pair.recipes} == {RecipeStatus.ABORTED}
+
+
+def test_waiting_is_not_enough(bench: Any, pair: Pair, threads: ThreadPoolExecutor) -> None:
+    """Recipes that all wait, none of them past its watchdog, live; a wait that is over does not count."""
+    first, second = wait_in(threads, pair, 0), wait_in(threads, pair, 1)
+    bench.clock.now += 30
+    assert bench.round() == 0
+    pair.arrive(0)
+    pair.arrive(1)
+    assert first.result(10).reached
+    assert second.result(10).reached
+    bench.gateway.watchdogs.set(pair.callers[1], pair.recipes[1], 0)
+    assert bench.round() == 0
+
+
+def test_too_many(bench: Any, threads: ThreadPoolExecutor) -> None:
+    """Who would wait beyond the limit of the process is refused for now, not kept; those who wait still do."""
+    gateway = open_gateway(evolve(bench.config, max_waiters=2), bench.clock)
+    pair = set_of(evolve(bench, gateway=gateway), member("a"), member("b"))
+    waiting = [wait_in(threads, pair, 0), threads.submit(pair.look, 0, seconds=60)]
+    until(lambda: gateway._ground.notifier._waiters == 2, "both wait", 10)
+    with pytest.raises(TooManyWaiters):
+        pair.look(1, seconds=60)
+    pair.arrive(0)
+    pair.arrive(1)
+    assert all(future.result(10).reached for future in waiting)
+    gateway.close()
+
+
+def test_a_crowd(bench: Any) -> None:
+    """Forty recipes meet at ten states one after the other, each from a thread of its own; nobody is left behind."""
+    names = [f"s{number}" for number in range(40)]
+    bench.systems(*names)
+    crowd = set_of(bench, *(member(name) for name in names))
+    left: list[int] = []
+
+    def run(place: int) -> None:
+        for number in range(10):
+            crowd.arrive(place, f"step-{number}")
+            assert crowd.look(place, f"step-{number}", seconds=60).reached
+        left.append(place)
+
+    workers: list[threading.Thread] = [threading.Thread(target=run, args=(place,)) for place in range(len(names))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert sorted(left) == list(range(len(names)))

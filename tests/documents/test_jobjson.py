@@ -1,0 +1,40 @@
+"""Jobs as JSON, without HTTP around them."""
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsgi_app.documents import jobjson
+from wsgi_app.model import NewTask
+from wsgi_app.states import Visibility
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@given(
+    st.builds(
+        dict,
+        name=WORDS,
+        role=WORDS | st.none(),
+        params=st.dictionaries(WORDS, WORDS, max_size=3),
+        command=st.lists(WORDS, min_size=1, max_size=3) | st.none(),
+    ),
+    st.integers(0, 100),
+    st.sampled_from(Visibility) | st.none(),
+)
+def test_json_is_read_as_it_is(task: dict[str, Any], priority: int, visibility: Visibility | None) -> None:
+    """Every right job in JSON is taken, value by value."""
+    value = {
+        "recipe_sets": [{"recipes": [{"tasks": [task], "stop_on_fail": True}], "stage": 3}],
+        "priority": priority,
+        "visibility": visibility,
+    }
+    job = jobjson.parse_job(json.dumps(value).encode())
+    command = None if task["command"] is None else tuple(task["command"])
+    assert job.recipe_sets[0].recipes[0].tasks == (
+        NewTask(task["name"], role=task["role"], params=task["params"], command=command),
+    )
+    assert (job.priority, job.visibility, job.recipe_sets[0].stage) == (priority, visibility, 3)
+    assert job.visibility is None or type(job.visibility) is Visibility

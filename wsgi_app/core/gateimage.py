@@ -1,0 +1,65 @@
+"""The gate as the database says that it should be, and how it is made so again. Source: design.md section 2, the gate.
+
+Every change shows itself at the gate right after its commit; this mends what a crash, an overtaken change, a restored
+database or somebody's hand has left otherwise.
+"""
+
+from wsgi_app.core import gate
+from wsgi_app.core.change import Change, Ground
+from wsgi_app.errors import TooManyBytes, TooManyLogs
+from wsgi_app.model import Recipe
+from wsgi_app.states import Visibility
+from wsgi_app.store import access, jobs, recipes, results, systems
+
+#: settled recipes whose gate is made in one transaction: writers wait so long
+BATCH = 500
+
+
+class GateImage:
+    """Makes the gate what the database says."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def rebuild(self) -> None:
+        """Make the gate of all recipes that are not settled."""
+        with self._ground.change() as change:
+            for recipe in recipes.unsettled_recipes(change.tx):
+                self._rewrite(change, recipe)
+
+    def forget_strangers(self) -> None:
+        """Take away the gate of recipes that the database does not know: their ids will be given out again."""
+        with self._ground.change() as change:
+            for stranger in self._ground.gate.recipes() - recipes.all_ids(change.tx):
+                self._ground.gate.clear(stranger)
+
+    def rebuild_settled(self, after: int) -> int | None:
+        """Make the gate of the settled recipes behind id `after`, a batch of them; None when there are no more."""
+        with self._ground.change() as change:
+            found = recipes.settled_recipes(change.tx, after=after, limit=BATCH)
+            for recipe in found:
+                self._rewrite(change, recipe)
+        return found[-1].id if found else None
+
+    def _rewrite(self, change: Change, recipe: Recipe) -> None:
+        # inside the transaction: what was committed is in the image, and nothing is committed meanwhile
+        self._ground.gate.rewrite(recipe.id, image_of(change, self._ground, recipe))
+
+
+def image_of(change: Change, ground: Ground, recipe: Recipe) -> set[str]:
+    """Return the names of the gate files that a recipe with a system should have."""
+    image = {f"key-{digest}" for digest in access.load_keys(change.tx, recipe.id)}
+    image |= {gate.task_name(task.id) for task in recipe.tasks if task.closes is not None and task.closes <= change.now}
+    if recipe.closes is not None and recipe.closes <= change.now:
+        image.add(gate.CLOSED)
+    if jobs.load_job_row(change.tx, recipe.job).visibility is Visibility.PRIVATE:
+        image.add(gate.PRIVATE)
+    if ground.config.open_gate:
+        image.add(gate.OPEN)
+    if any(results.has_message(change.tx, recipe.id, str(full())) for full in (TooManyLogs, TooManyBytes)):
+        image.add(gate.FULL)
+    # whoever has its address after settling has nothing to do with this recipe
+    system = None if recipe.system is None or recipe.settled else systems.load_system(change.tx, recipe.system)
+    if system is not None and system.address is not None:
+        image.add(gate.address_name(system.address))
+    return image

@@ -1,0 +1,56 @@
+"""What a job must be to be stored, whatever document it came in."""
+
+from wsgi_app.errors import Invalid
+from wsgi_app.model import NewJob, NewRecipe, NewTask
+
+#: most recipes and tasks of one job
+MOST_RECIPES = 2000
+MOST_TASKS = 20000
+
+
+def wanted_systems(new: NewJob) -> list[tuple[str, str]]:
+    """Return the systems that a job names, each with the recipe (as `recipe_sets[0].recipes[0]`) that does."""
+    return [
+        (f"recipe_sets[{place}].recipes[{number}]", recipe.system)
+        for place, group in enumerate(new.recipe_sets)
+        for number, recipe in enumerate(group.recipes)
+        if recipe.system is not None
+    ]
+
+
+def check(new: NewJob) -> None:
+    """Raise `Invalid`, naming the field, unless the job makes sense."""
+    if not 0 <= new.priority <= 100:
+        raise Invalid("priority is 0 to 100", field="priority")
+    if not new.recipe_sets:
+        raise Invalid("a job needs a recipe set", field="recipe_sets")
+    for place, group in enumerate(new.recipe_sets):
+        if not group.recipes:
+            raise Invalid("a recipe set needs a recipe", field=f"recipe_sets[{place}].recipes")
+        if group.stage < 0:
+            raise Invalid("stages count from 0", field=f"recipe_sets[{place}].stage")
+        for number, recipe in enumerate(group.recipes):
+            _check_recipe(recipe, f"recipe_sets[{place}].recipes[{number}]")
+    recipes = [recipe for group in new.recipe_sets for recipe in group.recipes]
+    if len(recipes) > MOST_RECIPES:
+        raise Invalid(f"a job has at most {MOST_RECIPES} recipes", field="recipe_sets")
+    if sum(len(recipe.tasks) for recipe in recipes) > MOST_TASKS:
+        raise Invalid(f"a job has at most {MOST_TASKS} tasks", field="recipe_sets")
+
+
+def _check_recipe(recipe: NewRecipe, where: str) -> None:
+    if not recipe.tasks:
+        raise Invalid("a recipe needs a task", field=f"{where}.tasks")
+    if recipe.max_seconds is not None and recipe.max_seconds < 1:
+        raise Invalid("max_seconds must be at least 1", field=f"{where}.max_seconds")
+    for number, task in enumerate(recipe.tasks):
+        _check_task(task, f"{where}.tasks[{number}]")
+
+
+def _check_task(task: NewTask, where: str) -> None:
+    if not task.name:
+        raise Invalid("a task needs a name", field=f"{where}.name")
+    if sum(given is not None for given in (task.command, task.script, task.fetch)) > 1:
+        raise Invalid("a task has one of command, script and fetch", field=where)
+    if task.command is not None and not task.command:
+        raise Invalid("a command needs at least one word", field=f"{where}.command")
