@@ -1,11 +1,9 @@
-"""Jobs, recipes and results on the command line."""
+"""Jobs, the queue and results on the command line."""
 
 import json
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
@@ -34,6 +32,8 @@ def submit(file: Path, wait: bool, as_json: bool) -> None:
     kind = "application/xml" if body.lstrip().startswith(b"<") else "application/json"
     client = Client.from_environment()
     made = client.call("POST", "jobs/", body=body, headers={"Content-Type": kind}).json()
+    for warning in made["warnings"]:
+        click.echo(f"warning: {printable(warning)}", err=True)
     if wait:
         if not as_json:
             click.echo(f"job {made['id']}", err=True)
@@ -52,6 +52,30 @@ def show(job_id: int, as_json: bool) -> None:
     click.echo(json.dumps(found, indent=2) if as_json else describe(found))
 
 
+@job.command()
+@click.argument("job_id", metavar="ID", type=int)
+def cancel(job_id: int) -> None:
+    """Cancel what is unfinished of a job."""
+    Client.from_environment().call("POST", f"jobs/{job_id}/cancel")
+
+
+@job.command()
+@click.argument("job_id", metavar="ID", type=int)
+def retry(job_id: int) -> None:
+    """Submit a job once more, as it was submitted, and print the new job's id."""
+    click.echo(Client.from_environment().call("POST", f"jobs/{job_id}/retry").json()["id"])
+
+
+@click.command()
+@click.option("--job", "job_id", metavar="ID", type=int, help="Only what waits of this job.")
+@click.option("--json", "as_json", is_flag=True, help="Print the queue as JSON.")
+def queue(job_id: int | None, as_json: bool) -> None:
+    """Show which recipe sets wait for systems, in the order in which they get them, and why each waits."""
+    only = "" if job_id is None else f"?job={job_id}"
+    found = list(Client.from_environment().pages(f"queue{only}", "queue"))
+    click.echo(json.dumps(found, indent=2) if as_json else queue_table(found))
+
+
 @click.command()
 @click.argument("job_id", metavar="JOB", type=int)
 @click.option(
@@ -61,31 +85,6 @@ def results(job_id: int, style: str) -> None:
     """Print a job's results, with the log and line that each was found in."""
     found = list(Client.from_environment().pages(f"jobs/{job_id}/results", "results"))
     click.echo(json.dumps(found, indent=2) if style == "json" else results_table(found))
-
-
-@click.group()
-def recipe() -> None:
-    """What a harness needs to know of a recipe."""
-
-
-@recipe.command()
-@click.argument("recipe_id", metavar="R", type=int)
-@click.option("--system", metavar="NAME", help="Assign the recipe to this system, if it names none.")
-def env(recipe_id: int, system: str | None) -> None:
-    """Print the environment of a stock harness for recipe R: /etc/profile.d/beaker-harness-env.sh.
-
-    Makes one more key of the recipe, and assigns the recipe to its system.
-    """
-    client = Client.from_environment()
-    path = f"recipes/{recipe_id}/key" + (f"?system={system}" if system else "")
-    made = client.call("POST", path).json()
-    values = {
-        "BEAKER_LAB_CONTROLLER_URL": made["url"],
-        "BEAKER_LAB_CONTROLLER": urlsplit(made["url"]).hostname or "",
-        "BEAKER_RECIPE_ID": str(recipe_id),
-    }
-    for name, value in values.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
 
 
 def wait_for(client: Client, job_id: int) -> dict[str, Any]:
@@ -123,6 +122,23 @@ def describe(job: dict[str, Any]) -> str:
         if recipe["reason"]
     ]
     return "\n".join([head, "", table(columns, rows), *reasons])
+
+
+def queue_table(queue: list[dict[str, Any]]) -> str:
+    """Return the queue as a table; the first line gets systems first."""
+    rows = [
+        (
+            waiting["job"],
+            waiting["recipe_set"],
+            " ".join(str(recipe) for recipe in waiting["recipes"]),
+            waiting["priority"],
+            waiting["owner"],
+            waiting["since"],
+            waiting["reason"],
+        )
+        for waiting in queue
+    ]
+    return table(("JOB", "SET", "RECIPES", "PRIORITY", "OWNER", "SINCE", "WHY IT WAITS"), rows)
 
 
 def results_table(results: list[dict[str, Any]]) -> str:

@@ -5,7 +5,7 @@ import sys
 import click
 
 from wsgi_app import __version__
-from wsgi_app.cli import demo, doctor, harness, jobs, logs, serve, systems
+from wsgi_app.cli import demo, doctor, harness, jobs, logs, recipes, serve, systems
 from wsgi_app.cli.client import Refused, Unreachable
 from wsgi_app.errors import TackroomError
 
@@ -28,7 +28,8 @@ tackroom.add_command(serve.indexer)
 tackroom.add_command(serve.timer)
 tackroom.add_command(jobs.job)
 tackroom.add_command(jobs.results)
-tackroom.add_command(jobs.recipe)
+tackroom.add_command(jobs.queue)
+tackroom.add_command(recipes.recipe)
 tackroom.add_command(logs.log)
 tackroom.add_command(systems.system)
 tackroom.add_command(harness.harness)
