@@ -58,6 +58,8 @@ class NewRecipe:
     role: str | None = None
     max_seconds: int | None = None
     stop_on_fail: bool = False
+    #: where in the document it stands, for whoever has to say what is wrong with it; "" when that has no lines
+    place: str = field(default="", eq=False, repr=False)
 
 
 @frozen

@@ -109,6 +109,16 @@ def test_system_gone(bench: Any) -> None:
     assert waiting.reason == "there is no system a any more"
 
 
+def test_named_and_wanting(bench: Any) -> None:
+    """A system that is named must also be what is asked for."""
+    given_systems(bench, c=("board", ("arm",), SystemHealth.GOOD))
+    claim(bench, "c")
+    assert reason(bench, wants("server", system="c")) == "system c does not have type server"
+    assert reason(bench, wants("board", "arm", "x86", system="c")) == "system c does not have tag x86"
+    job = bench.submit(one(wants("board", "arm", system="c")))
+    assert bench.recipe(job.recipe_sets[0].recipes[0].id).status is RecipeStatus.WAITING
+
+
 def test_stages(bench: Any) -> None:
     """A later stage waits for the one before."""
     bench.submit(one(wants(system="a")), NewRecipeSet((wants(system="b"),), stage=1))

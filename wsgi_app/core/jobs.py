@@ -66,9 +66,9 @@ class Jobs:
         earlier = once.made(change)
         if earlier is not None:
             return _loaded(jobs.load_job(change.tx, earlier))
-        for number, name in submission.wanted_systems(new):
+        for field, place, name in submission.wanted_systems(new):
             if store_systems.load_system(change.tx, name) is None:
-                raise Invalid(f"there is no system {name!r}", field=f"{number}.system")
+                raise Invalid(f"{place}there is no system {name!r}", field=field)
         visibility = new.visibility or self._ground.config.visibility
         job = jobs.insert_job(change.tx, new, owner=owner, visibility=visibility, now=change.now, retry_of=retry_of)
         once.note(change, job)

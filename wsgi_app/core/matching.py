@@ -7,8 +7,8 @@ from wsgi_app.model import Recipe, System
 
 def fits(recipe: Recipe, system: System) -> bool:
     """Return whether a system is what the recipe asks for, whatever it does at the moment."""
-    if recipe.system is not None:
-        return recipe.system == system.name
+    if recipe.system not in (None, system.name):
+        return False
     return recipe.requires.type in (None, system.type) and set(recipe.requires.tags) <= set(system.tags)
 
 

@@ -87,7 +87,7 @@ class Lab:
         if any(fits(recipe, system) for system in self._healthy):
             return None
         if recipe.system is not None:
-            return self._lack_of(recipe.system)
+            return self._lack_of(recipe.system, recipe)
         if not self._healthy:
             return "no system is healthy"
         kind, tags = recipe.requires.type, recipe.requires.tags
@@ -100,12 +100,17 @@ class Lab:
         wishes = [*([f"type {kind}"] if kind else []), *(f"tag {tag}" for tag in tags)]
         return f"no healthy system has {' and '.join(wishes)} together"
 
-    def _lack_of(self, name: str) -> str:
-        for system in self._systems:
-            if system.name == name:
-                why = f": {system.reason}" if system.reason else ""
-                return f"system {name} is {_HEALTH[system.health]}{why}"
-        return f"there is no system {name} any more"
+    def _lack_of(self, name: str, recipe: Recipe) -> str:
+        """Return why the one system that a recipe names will not do."""
+        system = next((system for system in self._systems if system.name == name), None)
+        if system is None:
+            return f"there is no system {name} any more"
+        if not system.health.usable:
+            return f"system {name} is {_HEALTH[system.health]}" + (f": {system.reason}" if system.reason else "")
+        if recipe.requires.type not in (None, system.type):
+            return f"system {name} does not have type {recipe.requires.type}"
+        lacking = [tag for tag in recipe.requires.tags if tag not in system.tags]
+        return f"system {name} does not have tag {lacking[0]}"
 
     def _busy(self, recipe: Recipe) -> str:
         fitting = [system for system in self._healthy if fits(recipe, system)]

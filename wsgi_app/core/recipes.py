@@ -6,6 +6,7 @@ from wsgi_app.core import access, lifecycle, systems
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.gateimage import image_of
+from wsgi_app.core.matching import fits
 from wsgi_app.errors import Conflict, Invalid, NoSuchRecipe, RecipeFinished, RecipeNotAssigned, SystemBusy
 from wsgi_app.model import Caller, Job, Key, Log, Recipe, Result
 from wsgi_app.states import TaskStatus
@@ -136,6 +137,8 @@ class Recipes:
             raise SystemBusy(f"{name} holds recipe {found.recipe}", field="system")
         if not found.health.usable:
             raise Conflict(f"{name} is {found.health}: {found.reason or 'no reason given'}", field="system")
+        if not fits(recipe, found):
+            raise Conflict(f"{name} is not what the recipe asks for: its type and tags", field="system")
         if not recipes.is_due(change.tx, recipe):
             raise Conflict("the stage before this recipe's is not settled yet")
         systems.give(change, self._ground, recipe, found)

@@ -8,10 +8,10 @@ MOST_RECIPES = 2000
 MOST_TASKS = 20000
 
 
-def wanted_systems(new: NewJob) -> list[tuple[str, str]]:
-    """Return the systems that a job names, each with the recipe (as `recipe_sets[0].recipes[0]`) that does."""
+def wanted_systems(new: NewJob) -> list[tuple[str, str, str]]:
+    """Return the systems that a job names, each behind the field that does, and its place in the document."""
     return [
-        (f"recipe_sets[{place}].recipes[{number}]", recipe.system)
+        (f"recipe_sets[{place}].recipes[{number}].system", f"{recipe.place}: " if recipe.place else "", recipe.system)
         for place, group in enumerate(new.recipe_sets)
         for number, recipe in enumerate(group.recipes)
         if recipe.system is not None

@@ -11,7 +11,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from wsgi_app.clock import Clock, rfc3339
 from wsgi_app.documents.roles import Roles, recipe_roles, task_roles
 from wsgi_app.errors import BadDocument
-from wsgi_app.model import Job, NewJob, NewTask, Recipe, Task
+from wsgi_app.model import Job, NewJob, NewRecipe, NewTask, Recipe, Task
 from wsgi_app.states import Visibility
 
 #: bytes up to which every wrong field is named: cattrs keeps 3 KB for each of them
@@ -145,7 +145,11 @@ def _converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook(int, lambda value, _: _whole(value))
     converter.register_structure_hook(bool, lambda value, _: _exactly(bool, value))
     converter.register_structure_hook_func(_is_array, lambda value, kind: _array(converter, value, kind))
-    # warnings are ours to make
+    # places and warnings are for us to say
+    converter.register_structure_hook(
+        NewRecipe,
+        make_dict_structure_fn(NewRecipe, converter, _cattrs_forbid_extra_keys=True, place=override(omit=True)),
+    )
     converter.register_structure_hook(
         NewJob,
         make_dict_structure_fn(NewJob, converter, _cattrs_forbid_extra_keys=True, warnings=override(omit=True)),

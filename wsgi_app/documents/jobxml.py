@@ -7,6 +7,7 @@ recipe runs.
 
 import re
 from collections.abc import Collection
+from urllib.parse import quote
 
 from attrs import evolve
 
@@ -27,7 +28,7 @@ IDLE_ATTRIBUTES = {
     "job": ("group", "product", "retention_tag", "user"),
     "recipe": ("kernel_options", "kernel_options_post", "ks_meta", "whiteboard"),
     "task": ("keepchanges",),
-    "fetch": ("ssl_verify", "subdir"),
+    "fetch": ("ssl_verify",),
 }
 
 #: warnings that a job keeps
@@ -111,6 +112,7 @@ class _Reader:
             role=element.attributes.get("role"),
             max_seconds=longest,
             stop_on_fail=stop,
+            place=element.place,
         )
 
     def _with_params(self, tasks: list[NewTask], params: Element | None, common: dict[str, str]) -> tuple[NewTask, ...]:
@@ -146,8 +148,8 @@ class _Reader:
     def _running(self, task: NewTask, element: Element) -> NewTask:
         """Return the task with what it runs."""
         if element.tag == "fetch":
-            self._leaf(element, ("url",))
-            return evolve(task, fetch=element.required("url"))
+            self._leaf(element, ("url", "subdir"))
+            return evolve(task, fetch=_fetched(element))
         if element.tag == "script":
             self._look_at(element, (), text=True)
             return evolve(task, script=_text(element).lstrip("\n"))
@@ -200,6 +202,9 @@ class _Reader:
         if element.tag == "guestrecipe":
             raise element.wrong("guests are not supported")
         idle = element.tag in IDLE_ELEMENTS
+        if idle and not (element.attributes or element.children or element.text.strip()):
+            # Beaker's own clients write them all, empty: they ask for nothing
+            return
         self._warn(element, f"{tag} has no effect yet" if idle else f"{tag} is not known and has no effect")
 
     def _warn(self, element: Element, problem: str) -> None:
@@ -223,6 +228,16 @@ def _text(element: Element) -> str:
     if element.children:
         raise element.children[0].wrong(f"{element.tag} holds nothing but text; write < as &lt; or use CDATA")
     return element.text
+
+
+def _fetched(element: Element) -> str:
+    """Return the URL of a task, with Beaker's `subdir` as the fragment that harnesses know."""
+    url, subdir = element.required("url"), element.attributes.get("subdir", "").strip("/")
+    if not subdir:
+        return url
+    if "#" in url:
+        raise element.wrong("a subdir and a fragment (#) in the url say the same: give one of them", attribute="subdir")
+    return f"{url}#{quote(subdir)}"
 
 
 def _priority(element: Element) -> int:
