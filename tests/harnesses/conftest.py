@@ -73,9 +73,15 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
     running: list[Harness] = []
 
     def start(
-        peer: Peer, *options: str, claim: bool = True, python: list[str] | None = None, bare: bool = False
+        peer: Peer,
+        *options: str,
+        claim: bool = True,
+        once: bool = True,
+        python: list[str] | None = None,
+        bare: bool = False,
     ) -> Harness:
-        what = ["--system", "box", "--once"] if claim else ["--recipe", str(RECIPE)]
+        what = ["--system", "box"] if claim else ["--recipe", str(RECIPE)]
+        what += ["--once"] if claim and once else []
         program = python or [sys.executable, "-m", "wsgi_app.harnesses.local"]
         command = [*program, "run", "--url", peer.url, "--state", str(tmp_path / "state"), *what, *options]
         env = {} if bare else {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -49,10 +49,23 @@ class Peer:
     troubles: list[Trouble] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     url: str = ""
+    roles: dict[str, list[str]] | None = None
+    grace: float = 0.0  # seconds in which logs may still come when the recipe was ended
+    ended: float = 0.0
+    keys: dict[str, tuple[str, dict[str, str], str]] = field(default_factory=dict)  # Idempotency-Key to call and answer
+    others: dict[int, str] = field(default_factory=dict)  # the other recipes of the set: their systems
+    dead: dict[int, str] = field(default_factory=dict)  # those that have ended, and how
+    said: dict[str, dict[int, Any]] = field(default_factory=dict)  # state: who is there, and what they say
+    waits: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # state and query of each waiting call
+
+    def __post_init__(self) -> None:
+        """Make what waiting calls wait for."""
+        self.changed = threading.Condition(self.lock)
 
     def document(self) -> dict[str, Any]:
         """The recipe as JSON."""
         head = {"id": RECIPE, "job": 5, "recipe_set": 6, "system": "box", "role": "SERVERS", "status": self.status}
+        head["roles"] = self.roles
         return {**head, "max_seconds": 600, "stop_on_fail": self.stop_on_fail, "tasks": self.tasks}
 
     def log(self, path: str) -> bytes:
@@ -76,6 +89,20 @@ class Peer:
                 if task["status"] not in FINISHED:
                     task["status"] = status
             self.status = status
+            self.ended = time.monotonic()
+            self.changed.notify_all()
+
+    def arrive(self, state: str, recipe: int, said: object = None) -> None:
+        """Let a recipe of the set reach a state."""
+        with self.lock:
+            self.said.setdefault(state, {})[recipe] = said
+            self.changed.notify_all()
+
+    def die(self, recipe: int, status: str = "Aborted") -> None:
+        """End another recipe of the set."""
+        with self.lock:
+            self.dead[recipe] = status
+            self.changed.notify_all()
 
     def wait(self, what: Callable[[], object], seconds: float = 30.0) -> None:
         """Wait until something is true."""
@@ -98,14 +125,67 @@ class Peer:
         rest = path[len(root) + 1 :]
         if method == "GET" and rest == "":
             return 200, {}, json.dumps(self.document()).encode()
-        if method == "GET" and rest == "results":
-            after = int(query.get("after", "0"))
-            later = [result for result in self.results if result["id"] > after]
-            return 200, {}, json.dumps({"results": later, "next": None}).encode()
+        if method == "GET" and rest == "watchdog":
+            return 200, {}, json.dumps({"seconds": False if self.status in FINISHED else 1000}).encode()
+        if rest.startswith("sync/"):
+            return self._sync(method, unquote(rest[5:]), query, call)
         if method in ("PUT", "HEAD") and "logs/" in rest:
             return self._log(method, rest, call)
         form = {name: values[0] for name, values in parse_qs(call.body.decode(), keep_blank_values=True).items()}
-        return self._post(method, rest, form)
+        return self._once(method, rest, form, call.key) if call.key else self._post(method, rest, form)
+
+    def _once(self, method: str, rest: str, form: dict[str, str], key: str) -> tuple[int, dict[str, str], bytes]:
+        """Answer a call with an Idempotency-Key: the same for the same."""
+        if key in self.keys:
+            path, before, location = self.keys[key]
+            self._check((path, before) == (rest, form), f"the key {key} is used twice")
+            return 201, {"Location": location}, b""
+        status, headers, body = self._post(method, rest, form)
+        if status == 201:
+            self.keys[key] = (rest, form, headers["Location"])
+        return status, headers, body
+
+    def _sync(self, method: str, state: str, query: dict[str, str], call: Call) -> tuple[int, dict[str, str], bytes]:
+        if self.status in FINISHED:
+            return self._no(409, "recipe.finished", "The recipe is finished")
+        if state == "bad":
+            return self._no(400, "sync.bad-state", "no such state here")
+        if method == "PUT":
+            self._check(call.kind == "application/json", "sync is JSON")
+            self._check(len(call.body) <= 4096, "too much said")
+            self.arrive(state, RECIPE, json.loads(call.body) if call.body else None)
+            return 204, {}, b""
+        self._check(method == "GET", f"unexpected {method} {state}")
+        self._check(0 <= int(query["timeout"]) <= 30, "waits for too long")
+        self.waits.append((state, query))
+        members = {RECIPE: "box", **self.others}
+        if "role" in query and query["role"] != "RECIPE_MEMBERS":
+            members = {number: name for number, name in members.items() if name in (self.roles or {})[query["role"]]}
+        any_one = query.get("any") == "1"
+
+        def missing() -> list[int]:
+            return [number for number in members if number not in self.said.get(state, {})]
+
+        def dead() -> list[int]:
+            gone = [number for number in missing() if number in self.dead]
+            return gone if not any_one or gone == missing() else []
+
+        def reached() -> bool:
+            return not missing() or (any_one and len(missing()) < len(members))
+
+        self.changed.wait_for(lambda: reached() or dead() or self.status in FINISHED, int(query["timeout"]))
+        if self.status in FINISHED:
+            return self._no(409, "recipe.finished", "The recipe is finished")
+        if not reached() and dead():
+            number = dead()[0]
+            words = f"recipe {number} ({self.others[number]}) has ended ({self.dead[number]}) without reaching {state}"
+            return self._no(409, "sync.dead-peer", words)
+        said = {str(number): value for number, value in self.said.get(state, {}).items() if number in members}
+        absent = [{"recipe": number, "system": members[number], "role": None} for number in missing()]
+        return 200, {}, json.dumps({"reached": reached(), "waiting_for": absent, "said": said}).encode()
+
+    def _no(self, status: int, code: str, message: str) -> tuple[int, dict[str, str], bytes]:
+        return status, {}, json.dumps({"error": {"code": code, "message": message, "field": None}}).encode()
 
     def _claim(self, wait: int) -> tuple[int, dict[str, str], bytes]:
         self._check(wait <= 50, "claims for too long")
@@ -148,6 +228,7 @@ class Peer:
 
     def _result(self, task: dict[str, Any], form: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         self._check(task["status"] == "Running", "a result before Running")
+        self._check("result" in form, "a result without a result")
         if form["result"].lower() not in ("pass", "warn", "fail", "skip", "none"):
             return 400, {}, b"result must be one of Pass, Warn, Fail, Skip, None"
         number = 1000 + len(self.results)
@@ -162,7 +243,9 @@ class Peer:
         if method == "HEAD":
             return (404, {}, b"") if old is None else (200, {"Content-Length": str(len(old))}, b"")
         task = re.match(r"tasks/(\d+)/", path)
-        if self.status in FINISHED or (task and self.task(int(task[1]))["status"] in FINISHED):
+        over = self.status in FINISHED
+        late = over and time.monotonic() < self.ended + self.grace
+        if not late and (over or (task and self.task(int(task[1]))["status"] in FINISHED)):
             return 409, {}, b"the log is closed"
         self._check(len(call.body) <= 10 * 1024 * 1024, f"{path}: body too large")
         if not call.range:
@@ -203,6 +286,8 @@ class Call:
     range: str
     length: int
     body: bytes
+    key: str
+    kind: str
 
 
 class Server(ThreadingHTTPServer):
@@ -241,7 +326,14 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length // 2 if trouble == "torn" else length)
         if trouble.isdigit():
             return self._send(int(trouble), {}, b"trouble")
-        call = Call(self.headers.get("Authorization", ""), self.headers.get("Content-Range", ""), length, body)
+        call = Call(
+            self.headers.get("Authorization", ""),
+            self.headers.get("Content-Range", ""),
+            length,
+            body,
+            self.headers.get("Idempotency-Key", ""),
+            self.headers.get("Content-Type", ""),
+        )
         if len(body) < length:  # torn by us, or by a client that was killed
             with peer.lock:
                 self._half(peer, parts.path[len(peer.prefix) :], call)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
-import sys
+import socket
 import tarfile
 import time
 from pathlib import Path
@@ -15,13 +16,6 @@ import pytest
 
 from tests.harnesses.conftest import Begin, MakePeer
 from tests.harnesses.peer import RECIPE, Peer, Trouble, task
-
-QUICK_LOOK = """
-import sys
-from wsgi_app.harnesses.local import __main__, run
-run.LOOK_EVERY = 0.3
-sys.exit(__main__.main())
-"""
 
 
 def outcomes(peer: Peer) -> list[tuple[Any, ...]]:
@@ -109,12 +103,73 @@ def test_cannot_start(make_peer: MakePeer, begin: Begin, tmp_path: Path) -> None
     assert "nothing to fetch" in peer.messages[13]
 
 
-def test_stop_on_fail(make_peer: MakePeer, begin: Begin) -> None:
-    """With stop_on_fail the first failure ends the recipe."""
+@pytest.mark.parametrize(
+    "what", [{"command": ["false"]}, {"script": "tackroom-report Fail x"}, {"command": ["no-such-program"]}]
+)
+def test_stop_on_fail(make_peer: MakePeer, begin: Begin, what: dict[str, Any]) -> None:
+    """With stop_on_fail the first failure ends the recipe: by exit status, by a reported result, by an abort."""
+    peer = make_peer(task(11, command=["true"]), task(12, **what), task(13, command=["true"]), stop_on_fail=True)
+    assert begin(peer).wait() == 0
+    assert peer.statuses() == ["Completed", "Aborted" if "no-such-program" in str(what) else "Completed", "Aborted"]
+    assert "to stop" in peer.messages[RECIPE]
+
+
+def test_stop_on_fail_after_a_restart(make_peer: MakePeer, begin: Begin) -> None:
+    """A failure before the harness was killed still ends the recipe."""
     peer = make_peer(task(11, command=["false"]), task(12, command=["true"]), stop_on_fail=True)
+    peer.troubles = [Trouble("POST", "recipes/7/status", "503", 100)]
+    harness = begin(peer)
+    peer.wait(lambda: peer.troubles[0].times < 100)
+    harness.kill()
+    peer.troubles.clear()
     assert begin(peer).wait() == 0
     assert peer.statuses() == ["Completed", "Aborted"]
-    assert "to stop" in peer.messages[RECIPE]
+
+
+def test_roles(make_peer: MakePeer, begin: Begin) -> None:
+    """Roles are variables: the task's before the recipe's, everyone in RECIPE_MEMBERS, parameters before all."""
+    roles = {"SERVERS": ["box"], "CLIENTS": ["b", "a"], "not-a-name": ["a"], "RSTRNT_TASKID": ["a"], "HOME": ["b"]}
+    peer = make_peer(
+        task(11, command=["env"], roles={"STANDALONE": ["box", "a"], "CLIENTS": ["a"], "EMPTY": []}),
+        task(12, command=["env"], params={"SERVERS": "mine", "HOME": "/"}),
+    )
+    peer.roles = roles
+    assert begin(peer).wait() == 0
+    first, second = (
+        dict(line.split("=", 1) for line in peer.log(f"tasks/{number}/logs/taskout.log").decode().splitlines())
+        for number in (11, 12)
+    )
+    expected = {"SERVERS": "box", "CLIENTS": "a", "STANDALONE": "box a", "RECIPE_MEMBERS": "box b a", "EMPTY": ""}
+    assert {name: first.get(name) for name in expected} == expected
+    assert "not-a-name" not in first
+    assert first["RSTRNT_TASKID"] == "11"
+    assert first["HOME"] == os.environ["HOME"]
+    assert (second["SERVERS"], second["CLIENTS"], second["HOME"]) == ("mine", "b a", "/")
+
+
+def test_roles_are_read_at_each_start(make_peer: MakePeer, begin: Begin) -> None:
+    """A task sees the roles of the moment at which it starts."""
+    peer = make_peer(task(11, script="while [ ! -e go ]; do sleep 0.05; done"), task(12, script="echo $RECIPE_MEMBERS"))
+    peer.roles = {"RECIPE_MEMBERS": ["box"]}
+    harness = begin(peer)
+    peer.wait(lambda: b"process" in peer.log("tasks/11/logs/harness.log"))
+    peer.roles = {"RECIPE_MEMBERS": ["box", "late"]}
+    pid = int(peer.log("tasks/11/logs/harness.log").split(b"process ")[1].split()[0])
+    (Path(f"/proc/{pid}/cwd").resolve() / "go").touch()
+    assert harness.wait() == 0
+    assert peer.log("tasks/12/logs/taskout.log") == b"box late\n"
+
+
+def test_the_set_starts_together(make_peer: MakePeer, begin: Begin) -> None:
+    """A recipe that is run by its own key begins when the others of its set have systems too."""
+    peer = make_peer(task(11, script="echo $RECIPE_MEMBERS"))
+    peer.status = "Scheduled"
+    harness = begin(peer, claim=False)
+    peer.wait(lambda: peer.requests.count("GET /recipes/7/") >= 2)
+    assert peer.statuses() == ["Waiting"]
+    peer.roles, peer.status = {"RECIPE_MEMBERS": ["box", "other"]}, "Waiting"
+    assert harness.wait() == 0
+    assert peer.log("tasks/11/logs/taskout.log") == b"box other\n"
 
 
 def test_finished_tasks_are_skipped(make_peer: MakePeer, begin: Begin) -> None:
@@ -148,7 +203,7 @@ def test_trouble_on_the_way(make_peer: MakePeer, begin: Begin) -> None:
         Trouble("PUT", "taskout", "torn"),
         Trouble("PUT", "taskout", "503"),
         Trouble("POST", "results", "before"),
-        Trouble("POST", "results", "after", 2),
+        Trouble("POST", "results", "after", 3),
     ]
     assert begin(peer).wait() == 0
     assert [trouble.times for trouble in peer.troubles] == [0] * len(peer.troubles)
@@ -247,7 +302,7 @@ def test_controller_ends_the_recipe(make_peer: MakePeer, begin: Begin, talks: bo
     """When the recipe was cancelled the running task is killed with all its children and nothing more is run."""
     loop = "while :; do echo x; sleep 0.2; done" if talks else "exec sleep 600"
     peer = make_peer(task(11, script=f"sleep 600 & echo $$ $!; {loop}"), task(12, command=["true"]))
-    harness = begin(peer, python=None if talks else [sys.executable, "-c", QUICK_LOOK])
+    harness = begin(peer)
     peer.wait(lambda: b"\n" in peer.log("tasks/11/logs/taskout.log"))
     pids = [int(word) for word in peer.log("tasks/11/logs/taskout.log").split(b"\n")[0].split()]
     peer.end("Cancelled")
@@ -255,6 +310,62 @@ def test_controller_ends_the_recipe(make_peer: MakePeer, begin: Begin, talks: bo
     assert not any(alive(pid) for pid in pids)
     assert peer.results == []
     assert peer.statuses() == ["Cancelled", "Cancelled"]
+
+
+@pytest.mark.parametrize("deaf", [False, True], ids=["dies by TERM", "does not"])
+def test_last_words_of_a_cancelled_task(make_peer: MakePeer, begin: Begin, deaf: bool) -> None:
+    """Cancelled, a task's last output arrives within the grace, and the harness claims anew within five seconds."""
+    trap = "trap 'echo bye' TERM" if deaf else "trap 'echo bye; exit' TERM"
+    peer = make_peer(task(11, script=f"{trap}; echo begun; while :; do sleep 0.1; done"))
+    peer.grace = 5.0
+    harness = begin(peer, once=False)
+    peer.wait(lambda: peer.log("tasks/11/logs/taskout.log") == b"begun\n")
+    claims, began = peer.claims, time.monotonic()
+    peer.end("Cancelled")
+    peer.wait(lambda: peer.claims > claims)
+    assert time.monotonic() - began < 5
+    assert b"bye\n" in peer.log("tasks/11/logs/taskout.log")
+    assert b"the controller has ended recipe 7: Cancelled" in peer.log("tasks/11/logs/harness.log")
+    asked = [line for line in peer.requests if line in ("GET /recipes/7/", "GET /recipes/7/watchdog")]
+    assert asked.count("GET /recipes/7/") == 2, asked  # before the task, and when it had no watchdog any more
+    harness.kill(signal.SIGTERM)
+
+
+def test_last_words_when_the_system_was_away(make_peer: MakePeer, begin: Begin) -> None:
+    """What a task wrote before its recipe was aborted goes up when the harness comes back within the grace."""
+    peer = make_peer(task(11, script="echo begun; while [ ! -e go ]; do sleep 0.05; done; echo hangs; exec sleep 600"))
+    harness = begin(peer)
+    peer.wait(lambda: peer.log("tasks/11/logs/taskout.log") == b"begun\n")
+    pid = int(peer.log("tasks/11/logs/harness.log").split(b"process ")[1].split()[0])
+    harness.kill()
+    peer.grace = 60.0
+    peer.end("Aborted")
+    (Path(f"/proc/{pid}/cwd").resolve() / "go").touch()
+    local = next(Path(f"/proc/{pid}/cwd").resolve().parents[0].glob("taskout.log"))
+    peer.wait(lambda: local.read_text() == "begun\nhangs\n")
+    harness = begin(peer)
+    peer.wait(lambda: peer.claims >= 3)
+    assert peer.log("tasks/11/logs/taskout.log") == b"begun\nhangs\n"
+    assert not alive(pid)
+    harness.kill(signal.SIGTERM)
+
+
+def test_cancelled_while_a_task_is_fetched(make_peer: MakePeer, begin: Begin) -> None:
+    """A cancel is noticed during a long download, too."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        peer = make_peer(task(11, fetch={"url": f"http://127.0.0.1:{server.getsockname()[1]}/t.tar"}))
+        harness = begin(peer)
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+            connection.setblocking(False)
+            peer.end("Cancelled")
+            while harness.process.poll() is None:
+                with contextlib.suppress(BlockingIOError, ConnectionError):
+                    connection.send(bytes(65536))
+                time.sleep(0.01)
+    assert harness.wait() == 1
+    assert peer.statuses() == ["Cancelled"]
 
 
 def test_interrupt(make_peer: MakePeer, begin: Begin) -> None:

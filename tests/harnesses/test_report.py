@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import signal
+from pathlib import Path
+
+import pytest
 
 from tests.harnesses.conftest import Begin, MakePeer
 from tests.harnesses.peer import Trouble, task
@@ -96,21 +100,50 @@ def test_harness_is_killed_during_a_report(make_peer: MakePeer, begin: Begin) ->
     assert peer.log("tasks/11/logs/taskout.log") == b"exit 0\n"
 
 
-def test_answer_to_a_result_is_lost_with_the_harness(make_peer: MakePeer, begin: Begin) -> None:
-    """A result that the controller took just before the harness was killed is found there and not sent again."""
-    peer = make_peer(task(11, script="tackroom-report Pass one; exit 1"))
-    peer.troubles = [Trouble("POST", "results", "after"), Trouble("GET", "results", "503", 100)]
+@pytest.mark.parametrize("script", ["tackroom-report Warn one --log $0", "exit 1"], ids=["reported", "exit status"])
+def test_answer_to_a_result_is_lost_with_the_harness(make_peer: MakePeer, begin: Begin, script: str) -> None:
+    """A result that the controller took just before the harness was killed is sent again, and there once."""
+    peer = make_peer(task(11, script=script))
+    for _ in range(2):
+        peer.troubles = [Trouble("POST", "results", "after", 100)]
+        harness = begin(peer)
+        peer.wait(lambda: peer.troubles[0].times < 100)
+        harness.kill()
+    peer.troubles = [Trouble("PUT", "logs/script", "503", 100)]
     harness = begin(peer)
-    peer.wait(lambda: peer.troubles[1].times < 100)
-    harness.kill()
-    peer.troubles = [Trouble("POST", "results", "after"), Trouble("GET", "results", "503", 2)]
-    harness = begin(peer)
-    peer.wait(lambda: peer.troubles[1].times == 0)
-    peer.wait(lambda: len(peer.results) == 2)
-    harness.kill()
-    peer.troubles.clear()
+    if script != "exit 1":
+        peer.wait(lambda: peer.troubles[0].times < 100)
+        harness.kill()
+        peer.troubles.clear()
+        harness = begin(peer)
+    assert harness.wait() == 0
+    (result,) = peer.results
+    assert peer.keys
+    assert script == "exit 1" or peer.log(f"tasks/11/results/{result['id']}/logs/script") == script.encode()
+
+
+def test_words_that_are_no_utf8(make_peer: MakePeer, begin: Begin) -> None:
+    """Bytes that are no UTF-8 in words and file names arrive as question marks, and the harness lives."""
+    script = "b=$(printf '\\377'); echo x > a$b.log; tackroom-report Pass p$b --message m$b --log a$b.log; echo exit $?"
+    peer = make_peer(task(11, script=script))
     assert begin(peer).wait() == 0
-    assert [(result["result"], result["path"]) for result in peer.results] == [("Pass", "one"), ("Fail", "exit_code")]
+    (result,) = peer.results
+    assert (result["path"], result["message"]) == ("p?", "m?")
+    assert peer.log(f"tasks/11/results/{result['id']}/logs/a?.log") == b"x\n"
+    assert peer.log("tasks/11/logs/taskout.log") == b"exit 0\n"
+
+
+def test_report_after_the_end_of_the_task(make_peer: MakePeer, begin: Begin, tmp_path: Path) -> None:
+    """What a task left behind learns from its report that the task is over, and does not wait for ever."""
+    late = f"{tmp_path}/late"
+    script = f"(while [ ! -e go ]; do sleep 0.05; done; tackroom-report Pass late 2> {late}) > /dev/null 2>&1 & pwd"
+    peer = make_peer(task(11, script=script), task(12, command=["sleep", "600"]))
+    harness = begin(peer)
+    peer.wait(lambda: peer.statuses() == ["Completed", "Running"])
+    (Path(peer.log("tasks/11/logs/taskout.log").decode().strip()) / "go").touch()
+    peer.wait(lambda: Path(late).exists() and Path(late).read_text())
+    assert Path(late).read_text() == "tackroom-report: the task is over\n"
+    harness.kill(signal.SIGINT)
 
 
 def test_command_ignores_the_tasks_python(make_peer: MakePeer, begin: Begin) -> None:

@@ -7,6 +7,7 @@ everything else (5xx, no connection, a timeout) is tried again for ever, byte fo
 from __future__ import annotations
 
 import http.client
+import json
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -25,9 +26,15 @@ COME_BACK = (408, 429)  #: the two 4xx that mean "later"
 class Refused(Exception):
     """The controller answered 4xx (or a redirect): saying it again would not help."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, code: str = "") -> None:
         super().__init__(f"{status} {message}".strip())
         self.status = status
+        self.message = message
+        self.code = code  #: such as "sync.dead-peer", where the controller says one
+
+
+class Unreachable(Exception):
+    """The controller has neither taken nor refused a call in the time that there was (see `Controller.hurry`)."""
 
 
 class Answer(NamedTuple):
@@ -70,12 +77,26 @@ def segment(name: str) -> str:
 
 
 class Controller:
-    """Speaks to the controller at `base` with one bearer `key`; paths are given below the base URL."""
+    """Speaks to the controller at `base` with one bearer `key`; paths are given below the base URL.
 
-    def __init__(self, base: Address, key: str, say: Callable[[str], None]) -> None:
+    `say` hears of trouble, `pause` waits between two attempts, at most `longest` seconds.
+    """
+
+    def __init__(
+        self,
+        base: Address,
+        key: str,
+        say: Callable[[str], None],
+        *,
+        pause: Callable[[float], object] = time.sleep,
+        longest: float = LONGEST_DELAY,
+    ) -> None:
         self.base = base
         self.key = key
         self._say = say
+        self._pause = pause
+        self._longest = longest
+        self._until: float | None = None
         self._connection: http.client.HTTPConnection | None = None
         self._used = 0.0
 
@@ -83,18 +104,10 @@ class Controller:
         """GET a JSON document; raises Refused."""
         return self.call("GET", path, headers={"Accept": "application/json"})
 
-    def post(
-        self,
-        path: str,
-        form: Mapping[str, str],
-        headers: Mapping[str, str] | None = None,
-        arrived: Callable[[], Answer | None] | None = None,
-    ) -> Answer:
-        """POST a form; raises Refused. `arrived`: see `call`."""
+    def post(self, path: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
+        """POST a form; raises Refused."""
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self.call(
-            "POST", path, body=urlencode(form).encode(), headers={**kind, **(headers or {})}, arrived=arrived
-        )
+        return self.call("POST", path, body=urlencode(form).encode(), headers={**kind, **(headers or {})})
 
     def put(self, path: str, body: bytes, content_range: str = "") -> Answer:
         """PUT bytes of a log, with a Content-Range when one is given; raises Refused."""
@@ -119,19 +132,15 @@ class Controller:
         prefix = self.base.prefix
         return target[len(prefix) :] if prefix and target.startswith(prefix + "/") else target
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        arrived: Callable[[], Answer | None] | None = None,
-    ) -> Answer:
-        """Send one request until the controller has taken or refused it; raises Refused.
+    def hurry(self, seconds: float) -> None:
+        """Give up so many seconds from now: calls that have no answer by then raise Unreachable."""
+        self.close()  # an open connection would wait for longer
+        self._until = time.monotonic() + seconds
 
-        Before a request is repeated, `arrived` is asked whether it was taken after all; if so its answer is returned.
-        """
+    def call(
+        self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send one request until the controller has taken or refused it; raises Refused (Unreachable: see `hurry`)."""
         delay = FIRST_DELAY
         while True:
             try:
@@ -142,15 +151,15 @@ class Controller:
             else:
                 if 200 <= answer.status < 300:
                     return answer
-                trouble = f"{answer.status} {_words(answer)}".strip()
+                code, words = _complaint(answer)
+                trouble = f"{answer.status} {words}".strip()
                 if answer.status < 500 and answer.status not in COME_BACK:
-                    raise Refused(answer.status, _words(answer))
+                    raise Refused(answer.status, words, code)
+            if self._until is not None and time.monotonic() + delay > self._until:
+                raise Unreachable(f"{method} {path}: {trouble}")
             self._say(f"{method} {path}: {trouble}; again in {delay:.0f} s")
-            time.sleep(delay)
-            delay = min(delay * DELAY_FACTOR, LONGEST_DELAY)
-            known = arrived() if arrived is not None else None
-            if known is not None:
-                return known
+            self._pause(delay)
+            delay = min(delay * DELAY_FACTOR, self._longest)
 
     def close(self) -> None:
         """Drop the connection; the next call makes a new one."""
@@ -182,12 +191,20 @@ class Controller:
 
     def _open(self) -> http.client.HTTPConnection:
         host, port = self.base.host, self.base.port
+        left = TIMEOUT if self._until is None else self._until - time.monotonic()
+        timeout = max(1.0, min(left, TIMEOUT))
         if self.base.scheme == "https":
-            return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=ssl.create_default_context())
-        return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+            return http.client.HTTPSConnection(host, port, timeout=timeout, context=ssl.create_default_context())
+        return http.client.HTTPConnection(host, port, timeout=timeout)
 
 
-def _words(answer: Answer) -> str:
-    """What an error's body says, on one line and cut short; a page for browsers says nothing of use."""
+def _complaint(answer: Answer) -> tuple[str, str]:
+    """What an error's body says: its code, if it has one, and its message on one line and cut short."""
     text = " ".join(answer.body.decode("utf-8", "replace").split())
-    return "" if text.startswith("<") else text[:300]
+    if text.startswith("<"):
+        return "", ""  # a page for browsers says nothing of use
+    try:
+        error = json.loads(text)["error"]
+        return str(error["code"]), str(error["message"])[:300]
+    except (ValueError, KeyError, TypeError):
+        return "", text[:300]

@@ -21,6 +21,7 @@ class TaskDocument:
     name: str
     position: int  #: 1 for the first task of the recipe
     role: str
+    roles: dict[str, list[str]]  #: which systems play which role in the tasks at this position
     status: str
     result: str
     params: dict[str, str]
@@ -48,6 +49,7 @@ class RecipeDocument:
     recipe_set: str
     system: str
     role: str
+    roles: dict[str, list[str]]  #: which systems play which role in the recipe set; none while that is not known
     status: str
     max_seconds: int
     stop_on_fail: bool
@@ -58,9 +60,18 @@ class RecipeDocument:
         """True when the controller expects nothing more of this recipe."""
         return self.status in FINISHED
 
+    @property
+    def early(self) -> bool:
+        """True while other recipes of the set have no system yet: they all start together."""
+        return self.status in ("Queued", "Scheduled")
+
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
+
+
+def _roles(value: Any) -> dict[str, list[str]]:
+    return {str(role): [str(system) for system in systems] for role, systems in (value or {}).items()}
 
 
 def _task(data: dict[str, Any], position: int) -> TaskDocument:
@@ -72,6 +83,7 @@ def _task(data: dict[str, Any], position: int) -> TaskDocument:
         name=_text(data.get("name")),
         position=position,
         role=_text(data.get("role")),
+        roles=_roles(data.get("roles")),
         status=_text(data.get("status")),
         result=_text(data.get("result")),
         params={str(name): _text(value) for name, value in (data.get("params") or {}).items()},
@@ -91,6 +103,7 @@ def parse(body: bytes) -> RecipeDocument:
             recipe_set=_text(data.get("recipe_set")),
             system=_text(data.get("system")),
             role=_text(data.get("role")),
+            roles=_roles(data.get("roles")),
             status=_text(data.get("status")),
             max_seconds=int(data.get("max_seconds") or 0),
             stop_on_fail=bool(data.get("stop_on_fail")),

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 import zlib
+from collections.abc import Callable
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -31,11 +32,13 @@ class CannotFetch(Exception):
     """The task cannot be had, or is not one."""
 
 
-def fetch(url: str, directory: Path, pause: float = 3.0) -> tuple[list[str], Path]:
+def fetch(
+    url: str, directory: Path, pause: float = 3.0, between: Callable[[], None] = lambda: None
+) -> tuple[list[str], Path]:
     """Fetch and unpack the archive into `directory`; return what to run and where. Raises CannotFetch.
 
     A fragment in the URL names a directory inside the archive. `pause` is the first of the growing pauses, in seconds,
-    between attempts.
+    between attempts; `between` is called again and again while the download lasts.
     """
     try:
         address, fragment = urldefrag(url)
@@ -48,18 +51,18 @@ def fetch(url: str, directory: Path, pause: float = 3.0) -> tuple[list[str], Pat
     directory.mkdir(parents=True)
     archive = directory.with_name(directory.name + ".archive")
     try:
-        _download_patiently(address, archive, pause)
+        _download_patiently(address, archive, pause, between)
         unpack(archive, directory)
     finally:
         archive.unlink(missing_ok=True)
     return entry_point(directory, unquote(fragment))
 
 
-def _download_patiently(url: str, target: Path, pause: float) -> None:
+def _download_patiently(url: str, target: Path, pause: float, between: Callable[[], None]) -> None:
     deadline = time.monotonic() + TIME_LIMIT
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _download(url, target, deadline)
+            return _download(url, target, deadline, between)
         except urllib.error.HTTPError as error:
             error.close()
             if error.code < 500 or attempt == ATTEMPTS:
@@ -67,11 +70,12 @@ def _download_patiently(url: str, target: Path, pause: float) -> None:
         except (OSError, ValueError) as error:
             if attempt == ATTEMPTS or url.startswith("file:"):
                 raise CannotFetch(f"{url}: {error}") from error
+        between()
         time.sleep(pause * 2 ** (attempt - 1))
     return None
 
 
-def _download(url: str, target: Path, deadline: float) -> None:
+def _download(url: str, target: Path, deadline: float, between: Callable[[], None]) -> None:
     with _opener(url).open(url, timeout=SOCKET_TIMEOUT) as answer, target.open("wb") as file:
         expected = answer.headers.get("Content-Length")
         size = 0
@@ -82,6 +86,7 @@ def _download(url: str, target: Path, deadline: float) -> None:
             if time.monotonic() > deadline:
                 raise CannotFetch(f"{url}: took longer than {TIME_LIMIT:.0f} s")
             file.write(block)
+            between()
     if expected is not None and expected.isdigit() and int(expected) != size:
         raise OSError(f"cut off after {size} of {expected} bytes")
 

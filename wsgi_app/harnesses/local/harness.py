@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -20,8 +21,8 @@ from wsgi_app.harnesses.local.state import Locked, State, Store
 from wsgi_app.harnesses.local.task import kill_session
 
 WAIT = 50  #: seconds that one claim may wait; answers must come within 60
-PAUSE = 5.0  #: seconds before the next claim when the controller ended a recipe, or had none and did not wait
-SOON = 1.0
+PAUSE = 5.0  #: seconds before the next claim when there was nothing to do with this one
+SOON = 1.0  #: seconds: what is over sooner is not to be pressed for the next
 
 WORKED_THROUGH = 0
 ENDED_BY_CONTROLLER = 1
@@ -91,15 +92,22 @@ class Harness:
             except (Refused, BadDocument) as error:
                 _say(f"no recipe: {error}")
                 return REFUSED
-            controller = Controller(self._base, self._store.state.key, _say)
-            try:
-                through = Recipe(controller, self._store, _say, self._show).work()
-            finally:
-                controller.close()
+            began = time.monotonic()
+            with self._recipe() as recipe:
+                through = recipe.work()
             if self._options.once or self._options.recipe:
                 return WORKED_THROUGH if through else ENDED_BY_CONTROLLER
-            if not through:
+            if not through and time.monotonic() - began < SOON:
                 time.sleep(PAUSE)
+
+    @contextlib.contextmanager
+    def _recipe(self) -> Iterator[Recipe]:
+        """The recipe that we hold."""
+        controller = Controller(self._base, self._store.state.key, _say)
+        try:
+            yield Recipe(controller, self._store, _say, self._show)
+        finally:
+            controller.close()
 
     def _drop_foreign_state(self) -> None:
         """Forget a recipe of another controller or system, and kill what runs of it."""
@@ -133,8 +141,8 @@ class Harness:
                 _say(f"claim refused, goes on with the key at hand: {refusal}")
                 return
             if not body or parse_claim(body)[0] != held:
-                _say(f"recipe {held} is not ours any more")
-                self._discard()
+                with self._recipe() as recipe:
+                    recipe.abandon("it is not ours any more")
         else:
             body = b""
         while not body:

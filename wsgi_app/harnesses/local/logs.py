@@ -83,6 +83,38 @@ class TaskLog:
             file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {words}\n")
 
 
+class TaskLogs:
+    """What a task always has: its output and our words about it; `home` is where they are, `url` the task's path."""
+
+    def __init__(self, controller: Controller, url: str, home: Path, show: TextIO | None = None) -> None:
+        self.output = home / "taskout.log"
+        self.words = TaskLog(home / "harness.log")
+        self._logs = [
+            GrowingLog(controller, log_path(url, name), home / name, show) for name in ("taskout.log", "harness.log")
+        ]
+        self._opened = False
+
+    def open(self, refused: Callable[[str, Refused], None]) -> None:
+        """Ask the controller how much it has, unless that is known; `refused` hears what will be missing."""
+        if self._opened:
+            return
+        self._opened = True
+        for log in self._logs:
+            try:
+                log.open()
+            except Refused as refusal:
+                log.refusal = str(refusal)
+                refused(log.path, refusal)
+
+    def push(self, refused: Callable[[str, Refused], None], between: Callable[[], None] | None = None) -> None:
+        """Upload what is there and was not sent yet; see `GrowingLog.push`."""
+        for log in self._logs:
+            try:
+                log.push(between)
+            except Refused as refusal:
+                refused(log.path, refusal)
+
+
 class NotALog(Exception):
     """The file cannot be uploaded."""
 

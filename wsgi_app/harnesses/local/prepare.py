@@ -15,10 +15,13 @@ class CannotStart(Exception):
     """The task cannot be run."""
 
 
-def prepare(task: TaskDocument, home: Path, base: str, note: Callable[[str], None]) -> tuple[list[str], str]:
+def prepare(
+    task: TaskDocument, home: Path, base: str, note: Callable[[str], None], between: Callable[[], None]
+) -> tuple[list[str], str]:
     """Return the argument vector of a task and its working directory, which is below `home`.
 
-    A fetch URL may be relative to `base`. Raises CannotStart, fetch.CannotFetch, OSError.
+    A fetch URL may be relative to `base`; `between` is called while something is fetched. Raises CannotStart,
+    fetch.CannotFetch, OSError.
     """
     cwd = home / "work"
     cwd.mkdir(exist_ok=True)
@@ -31,7 +34,7 @@ def prepare(task: TaskDocument, home: Path, base: str, note: Callable[[str], Non
     if task.fetch is not None:
         url = urljoin(base, task.fetch)
         note(f"fetches {url}")
-        argv, place = fetch.fetch(url, cwd)
+        argv, place = fetch.fetch(url, cwd, between=between)
         return argv, str(place)
     raise CannotStart("the task has no command, no script and nothing to fetch")
 

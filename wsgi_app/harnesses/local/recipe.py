@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from typing import TextIO
 
 from wsgi_app.harnesses.local.controller import Controller, Refused
-from wsgi_app.harnesses.local.document import BadDocument, RecipeDocument, TaskDocument, parse
-from wsgi_app.harnesses.local.run import Stop, Surroundings, TaskRun
+from wsgi_app.harnesses.local.document import RecipeDocument, TaskDocument
+from wsgi_app.harnesses.local.lease import ASK_EVERY, Stop, read
+from wsgi_app.harnesses.local.run import Surroundings, TaskRun
 from wsgi_app.harnesses.local.state import ENDED, Run, Store
 from wsgi_app.harnesses.local.task import kill_session
 
@@ -25,7 +27,7 @@ class Recipe:
         self._store = store
         self._say = say
         self._id = store.state.recipe
-        self._around = Surroundings(controller, store, say, show, self._read)
+        self._around = Surroundings(controller, store, say, show)
         self._last: RecipeDocument | None = None
         self._current: TaskRun | None = None
 
@@ -39,7 +41,7 @@ class Recipe:
             while self._next():
                 pass
         except Stop as stop:
-            self._abandon(str(stop))
+            self.abandon(str(stop))
             return False
         except KeyboardInterrupt:
             self._interrupt()
@@ -51,6 +53,9 @@ class Recipe:
         """Do one task; False when none is left."""
         state = self._store.state
         recipe = self._read()
+        while recipe.early:
+            time.sleep(ASK_EVERY)
+            recipe = self._read()
         if recipe.finished:
             if state.run is not None and state.run.phase != ENDED:
                 raise Stop(f"the controller has ended recipe {recipe.id}: {recipe.status}")
@@ -87,10 +92,7 @@ class Recipe:
         return not run.ends_recipe
 
     def _read(self) -> RecipeDocument:
-        try:
-            self._last = parse(self._controller.get(f"/recipes/{self._id}/").body)
-        except (Refused, BadDocument) as error:
-            raise Stop(f"recipe {self._id} is not to be had: {error}") from error
+        self._last = read(self._controller, self._id)
         return self._last
 
     def _end(self, message: str) -> None:
@@ -112,15 +114,25 @@ class Recipe:
         self._end(INTERRUPTED)  # this also aborts what could not be told task by task
         self._forget()
 
-    def _abandon(self, why: str) -> None:
-        """Kill what runs and forget the recipe: the controller wants no more of it."""
+    def abandon(self, why: str) -> None:
+        """Kill what runs and forget the recipe: the controller wants no more of it. It gets what the task last said."""
         self._say(f"recipe {self._id}: {why}")
-        if self._current is None:
+        left = self._current or self._left_behind()
+        if left is None:
             self._kill_leftover()
         else:
-            self._current.kill()
-            self._current.last_words(why)
+            left.put_down(why)
         self._forget()
+
+    def _left_behind(self) -> TaskRun | None:
+        """The task that a harness before us worked on, None when there was none or nothing is known of it any more."""
+        run = self._store.state.run
+        try:
+            recipe = self._last or self._read()
+        except Stop:
+            return None
+        tasks = [task for task in recipe.tasks if run is not None and task.id == run.task]
+        return TaskRun(self._around, recipe, tasks[0], run) if run is not None and tasks else None
 
     def _kill_leftover(self) -> None:
         """Kill the process that a harness before us started, if it lives."""

@@ -12,27 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from wsgi_app.harnesses.local import fetch, report
-from wsgi_app.harnesses.local.controller import Controller, Refused
+from wsgi_app.harnesses.local import fetch, tools
+from wsgi_app.harnesses.local.controller import Controller, Refused, Unreachable
 from wsgi_app.harnesses.local.document import RecipeDocument, TaskDocument
 from wsgi_app.harnesses.local.environment import environment
-from wsgi_app.harnesses.local.logs import GrowingLog, TaskLog, log_path, upload_file
+from wsgi_app.harnesses.local.lease import Lease, Stop, stop_at_conflict
+from wsgi_app.harnesses.local.logs import TaskLogs
 from wsgi_app.harnesses.local.prepare import CannotStart, prepare, require_program
-from wsgi_app.harnesses.local.results import Results
+from wsgi_app.harnesses.local.rendezvous import Rendezvous
+from wsgi_app.harnesses.local.reports import Reports
 from wsgi_app.harnesses.local.spool import Spool
 from wsgi_app.harnesses.local.state import ENDED, PREPARING, STARTED, Process, Run, Store
-from wsgi_app.harnesses.local.task import Ended, TaskProcess, boot_id
+from wsgi_app.harnesses.local.task import PATIENCE, Ended, TaskProcess, boot_id
 
 POLL = 0.05  #: seconds between two looks at the process and the spool
 UPLOAD_EVERY = 1.0
-WATCHDOG_EVERY = 300.0
-WATCHDOG_SECONDS = 1800
-LOOK_EVERY = 30.0  #: seconds between two looks whether the controller has ended the recipe
 MOST_STARTS = 100  #: a task that takes its machine down each time is given up
-
-
-class Stop(Exception):
-    """The controller has ended the recipe, or it is not ours (any more)."""
+SHORT_PATIENCE = 1.0  #: seconds that a task has to end when its recipe was: the logs of a cancelled one close in five
+LAST_WORDS = 60.0  #: seconds for bringing its last words to the controller; the logs of an aborted one close then
 
 
 @dataclass
@@ -43,7 +40,6 @@ class Surroundings:
     store: Store
     say: Callable[[str], None]
     show: TextIO | None  #: where progress is shown
-    read: Callable[[], RecipeDocument]  #: asks the controller for the recipe; raises Stop when it does not tell
 
 
 class TaskRun:
@@ -57,15 +53,22 @@ class TaskRun:
         self._url = f"/recipes/{recipe.id}/tasks/{task.id}"
         self._home = around.store.recipe_directory() / "tasks" / str(task.id)
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._output = self._home / "taskout.log"
-        self._words = TaskLog(self._home / "harness.log")
-        self._logs = [self._growing("taskout.log"), self._growing("harness.log")]
-        self._results = Results(around.controller, recipe.id, task.id)
-        self._spool = Spool(self._home / "spool", self, self._words.write)
+        controller = around.controller
+        self._logs = TaskLogs(controller, self._url, self._home, around.show)
+        self._lease = Lease(controller, recipe.id, task.id, self._note)
+        self._reports = Reports(
+            controller,
+            self._lease,
+            self._url,
+            show=around.show,
+            note=self._note,
+            count=self._count_result,
+            between=self._tick,
+        )
+        rendezvous = Rendezvous(controller, recipe.id, self._lease.look, self._note)
+        self._spool = Spool(self._home / "spool", self._reports, rendezvous)
         self._process: TaskProcess | None = None
         self._upload_at = 0.0
-        # A harness before us may have re-armed the watchdog long ago: with a process to go on with, do it at once.
-        self._watchdog_at = self._look_at = 0.0 if run.phase == STARTED else time.monotonic() + LOOK_EVERY
 
     def work(self) -> None:
         """Go on with the task from wherever it is until its end is told; raises Stop."""
@@ -82,12 +85,7 @@ class TaskRun:
 
     def begin(self) -> None:
         """Open the logs and say that the task runs; raises Stop when the controller will not have it."""
-        for log in self._logs:
-            try:
-                log.open()
-            except Refused as refusal:
-                log.refusal = str(refusal)
-                self._note(f"{log.path} is given up: {refusal}")
+        self._logs.open(self._given_up)
         if self._run.phase == PREPARING:
             try:
                 self._around.controller.post(f"{self._url}/status", {"status": "Running"})
@@ -98,14 +96,14 @@ class TaskRun:
     def _take_up(self, process: Process) -> None:
         """Find the process that a harness before us started; when it is gone, the task is to be started again."""
         self._process = TaskProcess(process, self._home / "exit")
+        self._lease.rearm()  # a harness before us may have done that long ago
         if self._process.alive() or self._process.exit_status() is not None:
             self._note("the harness was restarted and goes on with the task")
-            self._install_report()  # it may have been restarted from another file
+            self._install_tools()  # it may have been restarted from another file
             return
         rebooted = process.boot != boot_id()
         self._note("the system was rebooted" if rebooted else "the task's process vanished while the harness was away")
         self._process.kill()  # what is left of it must not run beside the next
-        self._rearm()
         self._run.reboots += rebooted
         self._run.phase, self._run.process = PREPARING, None
         self._around.store.save()
@@ -118,11 +116,11 @@ class TaskRun:
             url = self._around.controller.base.url
             if not run.argv:
                 base = f"{url}/recipes/{self._recipe.id}/"
-                run.argv, run.cwd = prepare(self._task, self._home, base, self._note)
+                run.argv, run.cwd = prepare(self._task, self._home, base, self._note, self._lease.keep)
                 self._around.store.save()
-            env = environment(url, self._recipe, self._task, run.reboots, self._install_report())
+            env = environment(url, self._recipe, self._task, run.reboots, self._install_tools())
             require_program(run.argv[0], run.cwd, env["PATH"])
-            self._process = TaskProcess.start(run.argv, run.cwd, env, self._output, self._home / "exit")
+            self._process = TaskProcess.start(run.argv, run.cwd, env, self._logs.output, self._home / "exit")
         except (CannotStart, fetch.CannotFetch, OSError, ValueError) as error:
             self._end("Aborted", f"cannot start: {error}")
             return
@@ -131,13 +129,11 @@ class TaskRun:
         self._around.store.save()
         self._process.go()
         self._note(f"process {run.process.pid} runs {run.argv}")
-        self._watchdog_at = time.monotonic() + WATCHDOG_EVERY
-        self._look_at = time.monotonic() + LOOK_EVERY
 
-    def _install_report(self) -> Path:
-        tools = self._home / "bin"
-        report.install(tools, self._home / "spool")
-        return tools
+    def _install_tools(self) -> Path:
+        directory = self._home / "bin"
+        tools.install(directory, self._home / "spool")
+        return directory
 
     # -- meanwhile
 
@@ -163,56 +159,11 @@ class TaskRun:
         if time.monotonic() >= self._upload_at:
             self._push()
             self._upload_at = time.monotonic() + UPLOAD_EVERY
-        self._duties()
+        self._lease.keep()
 
-    def _duties(self) -> None:
-        """Keep the watchdog quiet and see whether the recipe is still ours; also between the parts of a long log."""
-        now = time.monotonic()
-        if now >= self._watchdog_at:
-            self._watchdog_at = now + WATCHDOG_EVERY
-            self._rearm()
-        if now >= self._look_at:
-            self._look_at = now + LOOK_EVERY
-            self._look()
-
-    def _rearm(self) -> None:
-        try:
-            self._around.controller.post(f"/recipes/{self._recipe.id}/watchdog", {"seconds": str(WATCHDOG_SECONDS)})
-        except Refused as refusal:
-            _stop_at_conflict(refusal)
-            self._note(f"watchdog refused: {refusal}")
-
-    def _look(self) -> None:
-        recipe = self._around.read()
-        if recipe.finished or any(task.id == self._task.id and task.finished for task in recipe.tasks):
-            raise Stop(f"the controller has ended recipe {recipe.id}: {recipe.status}")
-
-    def last_result(self) -> int:
-        """The id of the last result that was delivered (for the spool)."""
-        return self._run.last_result
-
-    def deliver(self, form: dict[str, str], name: str, last: int, doubtful: bool) -> str:
-        """Deliver a result that the task reports (for the spool); raises Refused, Stop."""
-        try:
-            delivered = self._results.deliver(form, f"{self._task.id}-{name}", last, doubtful)
-        except Refused as refusal:
-            _stop_at_conflict(refusal)
-            raise
+    def _count_result(self) -> None:
         self._run.results += 1
-        self._run.last_result = delivered.id or self._run.last_result
         self._around.store.save()
-        self._note(f"result {form['result']} {form.get('path', '')}")
-        return delivered.path
-
-    def upload(self, owner: str | None, name: str, file: Path) -> int:
-        """Upload a file as a log (for the spool); raises Refused, logs.NotALog, Stop."""
-        try:
-            path = log_path(owner or self._url, name)
-            return upload_file(self._around.controller, path, file, self._around.show, self._tick)
-        except Refused as refusal:
-            if refusal.status == 409:  # the task's choice of a name may be to blame: ask before giving all up
-                self._look()
-            raise
 
     # -- after
 
@@ -221,31 +172,43 @@ class TaskRun:
         if self._run.phase != ENDED:
             self._run.ends_recipe = True
             self._end("Aborted", message)
-        self.kill()
+        self._kill(PATIENCE, None)
 
-    def kill(self) -> None:
-        """End the task's processes, if it has any."""
+    def put_down(self, why: str) -> None:
+        """Kill the task because the controller wants no more of it; upload what it has left, as far as that is taken.
+
+        What is there goes up at once, before the task has had time to end: its logs may close soon.
+        """
+        self._note(why)
+        self._around.controller.hurry(LAST_WORDS)
+        self._kill(SHORT_PATIENCE, self._last_words)
+        self._spool.close()
+        self._last_words()
+
+    def _kill(self, patience: float, meanwhile: Callable[[], None] | None) -> None:
         if self._process is None and self._run.process is not None:
             self._process = TaskProcess(self._run.process, self._home / "exit")
         if self._process is not None:
-            self._process.kill()
+            self._process.kill(patience, meanwhile)
 
-    def last_words(self, message: str) -> None:
-        """Upload what a killed task has left, as far as the controller still takes it."""
-        self._note(message)
-        for log in self._logs:
-            try:
-                log.push()
-            except Refused as refusal:
-                self._say(f"{log.path}: {refusal}")
+    def _last_words(self) -> None:
+        def refused(path: str, refusal: Refused) -> None:
+            self._say(f"{path}: {refusal}")
+
+        try:
+            self._logs.open(refused)
+            self._logs.push(refused)
+        except Unreachable as trouble:
+            self._say(f"last words are lost: {trouble}")
 
     def finish(self) -> None:
         """Tell the end: reports, exit status, the last bytes of the logs, and then the status; raises Stop."""
         run = self._run
         self._spool.work()
+        self._spool.close()
         if run.exit is not None and not run.exit_reported and (run.exit != 0 or run.results == 0):
             self._report_exit(run.exit)
-        self._words.write(f"{run.status}: {run.message}")
+        self._logs.words.write(f"{run.status}: {run.message}")
         self._push()
         form = {"status": run.status}
         if run.status == "Aborted":
@@ -258,18 +221,14 @@ class TaskRun:
         self._say(f"{run.status}: {run.message}")
 
     def _report_exit(self, status: int) -> None:
-        run = self._run
         form = {"result": "Pass" if status == 0 else "Fail", "path": "exit_code", "score": str(status)}
         if status != 0:
             form["message"] = f"exit status {status}"
-        doubtful, run.exit_sent = run.exit_sent, True
-        self._around.store.save()
         try:
-            self._results.deliver(form, f"{self._task.id}-exit_code", run.last_result, doubtful)
+            self._reports.deliver(form, "exit_code")
         except Refused as refusal:
-            _stop_at_conflict(refusal)
             self._note(f"result refused: {refusal}")
-        run.exit_reported = True
+        self._run.exit_reported = True
         self._around.store.save()
 
     def _end(self, status: str, message: str) -> None:
@@ -277,25 +236,15 @@ class TaskRun:
         self._around.store.save()
 
     def _push(self) -> None:
-        for log in self._logs:
-            try:
-                log.push(self._duties)
-            except Refused as refusal:
-                _stop_at_conflict(refusal)
-                self._note(f"{log.path} is given up: {refusal}")
+        self._logs.push(self._given_up, self._lease.keep)
 
-    def _growing(self, name: str) -> GrowingLog:
-        path = log_path(self._url, name)
-        return GrowingLog(self._around.controller, path, self._home / name, self._around.show)
+    def _given_up(self, path: str, refusal: Refused) -> None:
+        stop_at_conflict(refusal)
+        self._note(f"{path} is given up: {refusal}")
 
     def _note(self, words: str) -> None:
-        self._words.write(words)
+        self._logs.words.write(words)
         self._say(words)
 
     def _say(self, words: str) -> None:
         self._around.say(f"recipe {self._recipe.id} task {self._task.id} {self._task.name}: {words}")
-
-
-def _stop_at_conflict(refusal: Refused) -> None:
-    if refusal.status == 409:
-        raise Stop(f"the controller has ended it: {refusal}") from refusal

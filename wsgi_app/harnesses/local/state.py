@@ -42,8 +42,6 @@ class Run:
     status: str = ""  #: what will be told at the end: Completed or Aborted
     message: str = ""
     exit: int | None = None
-    last_result: int = 0  #: the id of the last result delivered
-    exit_sent: bool = False  #: its exit status may have been reported
     exit_reported: bool = False  #: its exit status was reported
     ends_recipe: bool = False  #: the operator ended it: the tasks after it are not run
 

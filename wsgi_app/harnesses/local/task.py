@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,9 +102,9 @@ class TaskProcess:
         word = text.strip()
         return int(word) if text.endswith("\n") and word.isdigit() else None
 
-    def kill(self) -> None:
-        """End every process of the task's session: SIGTERM, and SIGKILL to what is left after PATIENCE."""
-        kill_session(self.process)
+    def kill(self, patience: float = PATIENCE, meanwhile: Callable[[], None] | None = None) -> None:
+        """End every process of the task's session (see `kill_session`)."""
+        kill_session(self.process, patience, meanwhile)
         if self._child is not None:
             self._child.poll()  # reaps it
 
@@ -151,10 +152,15 @@ def members(process: Process) -> list[int]:
     return found
 
 
-def kill_session(process: Process) -> None:
-    """End every process of the session that the process leads: SIGTERM, and SIGKILL after PATIENCE seconds."""
-    deadline = time.monotonic() + PATIENCE
+def kill_session(process: Process, patience: float = PATIENCE, meanwhile: Callable[[], None] | None = None) -> None:
+    """End every process of the session that the process leads: SIGTERM, and SIGKILL after `patience` seconds.
+
+    `meanwhile` is called once in between.
+    """
+    deadline = time.monotonic() + patience
     _signal(process, signal.SIGTERM)
+    if meanwhile is not None:
+        meanwhile()
     while members(process) and time.monotonic() < deadline:
         time.sleep(0.05)
     while members(process):

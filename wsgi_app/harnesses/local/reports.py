@@ -1,0 +1,92 @@
+"""Results and logs that a task reports, on their way to the controller.
+
+Each result has an Idempotency-Key of its own. So it may be sent again whenever its answer was lost, with us or on the
+way: the controller answers the same again (within a day), and stores it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from wsgi_app.harnesses.local.controller import Controller, Refused
+from wsgi_app.harnesses.local.lease import Lease, stop_at_conflict
+from wsgi_app.harnesses.local.logs import NotALog, log_path, upload_file
+from wsgi_app.harnesses.local.request import DONE, FAILED, WRONG_USE, Reply
+
+
+class Reports:
+    """The reports of the task at URL path `url`.
+
+    `note` writes words into the task's log, `count` hears of each delivered result, `between` is called between the
+    parts of a long upload.
+    """
+
+    def __init__(
+        self,
+        controller: Controller,
+        lease: Lease,
+        url: str,
+        *,
+        show: TextIO | None,
+        note: Callable[[str], None],
+        count: Callable[[], None],
+        between: Callable[[], None],
+    ) -> None:
+        self._controller = controller
+        self._lease = lease
+        self._url = url
+        self._show = show
+        self._note = note
+        self._count = count
+        self._between = between
+
+    def do(self, name: str, request: dict[str, Any]) -> Reply:
+        """Do one request, however often it was begun before; `name` is its own. Raises Stop."""
+        try:
+            form = request.get("form")
+            logs = [(_utf8(log["name"]), Path(log["file"])) for log in request["logs"]]
+            if form is not None:
+                form = {str(key): _utf8(value) for key, value in form.items()}
+        except (KeyError, TypeError, AttributeError) as error:
+            return Reply(WRONG_USE, f"not a request: {error!r}")
+        owner = self._url
+        if form is not None:
+            try:
+                owner = self.deliver(form, name)
+            except Refused as refusal:
+                self._note(f"result {form} refused: {refusal}")
+                return Reply(FAILED, str(refusal))
+            self._count()
+            self._note(f"result {form.get('result')} {form.get('path', '')}")
+        problems = [problem for log, file in logs if (problem := self._upload(owner, log, file))]
+        return Reply(FAILED if problems else DONE, "; ".join(problems))
+
+    def deliver(self, form: dict[str, str], name: str) -> str:
+        """POST a result and return its URL path, which its logs are below; raises Refused, Stop."""
+        path = f"{self._url}/results/"
+        key = {"Idempotency-Key": f"{self._url.rpartition('/')[2]}-{name}"}
+        try:
+            answer = self._controller.post(path, form, key)
+        except Refused as refusal:
+            stop_at_conflict(refusal)
+            raise
+        return self._controller.below(path, answer.location)
+
+    def _upload(self, owner: str, name: str, file: Path) -> str:
+        """Upload a file as a log; return what was wrong with it."""
+        try:
+            size = upload_file(self._controller, log_path(owner, name), file, self._show, self._between)
+        except (Refused, NotALog) as error:
+            if isinstance(error, Refused) and error.status == 409:
+                self._lease.look()  # the task's choice of a name may be to blame: ask before giving all up
+            self._note(f"log {name} refused: {error}")
+            return f"log {name}: {error}"
+        self._note(f"log {name}: {size} bytes")
+        return ""
+
+
+def _utf8(value: Any) -> str:
+    """Text that can be sent: what was no UTF-8 in a command line or a file name becomes question marks."""
+    return str(value).encode("utf-8", "replace").decode()

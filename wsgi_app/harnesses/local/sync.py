@@ -1,0 +1,88 @@
+"""The command `tackroom-sync` that tasks use: to say that they are there, and to wait for the others of the set."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from wsgi_app.harnesses.local.request import ask
+
+SLACK = 30.0  #: seconds after its time limit in which a wait may still be answered, as when the harness is restarted
+LONGEST_SAY = 4096  #: bytes
+LONGEST_STATE = 255  #: bytes
+
+
+def main(spool: str, arguments: list[str]) -> int:
+    """Do it and return the exit status.
+
+    0: said, or reached. 1: not reached in time. 2: a wrong call. 3: a peer has ended without getting there. 4: refused.
+    """
+    options = _parser().parse_args(arguments)
+    patience = None
+    request: dict[str, Any] = {"do": options.verb, "state": options.state}
+    if options.verb == "set":
+        request["say"] = options.say
+    else:
+        limit: float | None = options.timeout
+        # The clock is the machine's own, so the limit holds for a harness that is started meanwhile.
+        until = None if limit is None else time.monotonic() + limit
+        patience = None if limit is None else limit + SLACK
+        request.update(role=options.role, any=options.any, until=until)
+    reply = ask(Path(spool), request, patience)
+    if reply.output:
+        sys.stdout.write(reply.output + "\n")
+    if reply.problem:
+        sys.stderr.write(f"tackroom-sync: {reply.problem}\n")
+    return reply.exit
+
+
+def _state(text: str) -> str:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("a state is UTF-8") from None
+    if not 1 <= size <= LONGEST_STATE or any(letter < " " or letter in "/\x7f" for letter in text):
+        raise argparse.ArgumentTypeError("a state is 1 to 255 bytes without slashes and control characters")
+    return text
+
+
+def _json(text: str) -> str:
+    try:
+        short = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        size = len(short.encode())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    if size > LONGEST_SAY:
+        raise argparse.ArgumentTypeError(f"more than {LONGEST_SAY} bytes")
+    return short
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError("not a number of seconds")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tackroom-sync", description="Say to the other recipes of the set how far this one is, or wait for them."
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="set|wait")
+    arrive = verbs.add_parser("set", help="say that this recipe has reached a state")
+    arrive.add_argument("state", type=_state, metavar="STATE", help="any words; the state belongs to the recipe set")
+    arrive.add_argument("--say", type=_json, metavar="JSON", help="something for those who wait to read")
+    wait = verbs.add_parser("wait", help="wait until the recipes of the set have reached a state, this one included")
+    wait.add_argument("state", type=_state, metavar="STATE", help="as somebody sets it")
+    wait.add_argument("--role", help="wait only for those that have this role")
+    wait.add_argument("--any", action="store_true", help="one of them is enough")
+    wait.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="wait no longer")
+    return parser
