@@ -39,7 +39,9 @@ class Config:
     )
     workers: int = _setting(2, "gunicorn worker processes.")
     threads: int = _setting(600, "Threads of each worker; a waiting call holds one.")
-    max_waiters: int = _setting(500, "Waiting calls (claim, sync, job wait) that one worker holds at once; more get 503.")
+    max_waiters: int = _setting(
+        500, "Waiting calls (claim, sync, job wait) that one worker holds at once; more get 503."
+    )
     max_body: int = _setting(10485760, "Largest request body in bytes; a larger one is answered 413.")
     max_log: int = _setting(4294967296, "Largest log in bytes; a range that ends beyond is answered 416.")
     max_results: int = _setting(7500, "Most results that a recipe's harness may report; 0: no limit.")

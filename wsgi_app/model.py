@@ -137,6 +137,22 @@ class Recipe:
     postinstall_finished: float | None
     tasks: tuple[Task, ...] = ()
 
+    @property
+    def task_roles(self) -> tuple[str | None, ...]:
+        """The roles of its tasks, in their order."""
+        return tuple(task.role for task in self.tasks)
+
+
+@frozen
+class Peer:
+    """What the recipes of a set know of one another."""
+
+    id: int
+    system: str | None
+    role: str | None
+    #: the roles of its tasks, in their order
+    task_roles: tuple[str | None, ...]
+
 
 @frozen
 class RecipeSet:

@@ -290,6 +290,19 @@ def test_waiting_is_not_enough(bench: Any, pair: Pair, threads: ThreadPoolExecut
     assert bench.round() == 0
 
 
+def test_waiting_in_vain(bench: Any, pair: Pair) -> None:
+    """Recipes that wait for what nobody will say (a slip in a name) end, however often they arm their watchdogs."""
+    for _ in range(1800 // 15):
+        assert bench.round() == 0
+        for place, state in enumerate(("READY", "REDAY")):
+            bench.gateway.watchdogs.set(pair.callers[place], pair.recipes[place], 1800)
+            pair.arrive(place, state)
+            assert not pair.look(place, state, seconds=0.01).reached
+        bench.clock.now += 15
+    assert bench.round() == 2
+    assert bench.recipe(pair.recipes[0]).reason == "External Watchdog Expired"
+
+
 def test_too_many(bench: Any, threads: ThreadPoolExecutor) -> None:
     """Who would wait beyond the limit of the process is refused for now, not kept; those who wait still do."""
     gateway = open_gateway(evolve(bench.config, max_waiters=2), bench.clock)

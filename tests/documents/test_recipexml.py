@@ -97,7 +97,7 @@ def attributes(element: etree._Element) -> dict[str, str]:
 
 def test_03_identity() -> None:
     """The document's recipe is the one that was asked for, in its job and set."""
-    found = document(recipe(3, task(4)), recipe(9), recipe(3))
+    found = document(recipe(3, task(4)), recipe(9), recipe(3, task(4)))
     names = ("id", "job_id", "recipe_set_id", "system", "role", "status")
     assert [found.get(name) for name in names] == ["3", "1", "2", "host3", "RECIPE_MEMBERS", "Running"]
 

@@ -8,7 +8,7 @@ from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.gateimage import image_of
 from wsgi_app.core.matching import fits
 from wsgi_app.errors import Conflict, Invalid, NoSuchRecipe, RecipeFinished, RecipeNotAssigned, SystemBusy
-from wsgi_app.model import Caller, Job, Key, Log, Recipe, Result
+from wsgi_app.model import Caller, Job, Key, Log, Peer, Recipe, Result
 from wsgi_app.states import TaskStatus
 from wsgi_app.store import access as store_access
 from wsgi_app.store import jobs, recipes, results
@@ -20,7 +20,7 @@ class RecipeInSet:
     """A recipe, and the recipes of its set, itself included."""
 
     recipe: Recipe
-    peers: tuple[Recipe, ...]
+    peers: tuple[Peer, ...]
 
 
 @frozen
@@ -30,7 +30,7 @@ class RecipeDocument:
     job: Job
     recipe: Recipe
     #: the recipes of its set, itself included
-    peers: tuple[Recipe, ...]
+    peers: tuple[Peer, ...]
     results: tuple[Result, ...]
     logs: tuple[Log, ...]
 
@@ -49,7 +49,7 @@ class Recipes:
             if found is None:
                 raise NoSuchRecipe
             self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
-            return RecipeInSet(found, tuple(recipes.load_set(tx, found.recipe_set)))
+            return RecipeInSet(found, recipes.load_peers(tx, found.recipe_set))
 
     def document(self, caller: Caller, recipe: int) -> RecipeDocument:
         """Return a recipe with its job, peers, results and logs; raises as `get` does."""
@@ -62,7 +62,7 @@ class Recipes:
             return RecipeDocument(
                 job,
                 found,
-                tuple(recipes.load_set(tx, found.recipe_set)),
+                recipes.load_peers(tx, found.recipe_set),
                 tuple(results.load_results(tx, results.reported(found.id))),
                 tuple(results.load_logs(tx, found.id)),
             )

@@ -103,6 +103,8 @@ class Sync:
         role = None if role == EVERYONE else role
 
         def look() -> Attendance | None:
+            if step == "all" and self._undecided(recipe, group, state):
+                return None
             found = self._attendance(caller, recipe, state, role, any_one=any_one)
             return found if found.reached else None
 
@@ -142,12 +144,17 @@ class Sync:
             found = lifecycle.recipe_of(change, recipe)
             self._access.require_harness(change.tx, caller, found.id)
             until = change.now + seconds + BETWEEN_CALLS
-            recipes.update_recipe(change.tx, found.id, waits_for=state, waits_until=until)
+            recipes.begin_waiting(change.tx, found.id, state, now=change.now, until=until)
             return found.recipe_set
 
     def _end(self, recipe: int, state: str) -> None:
         with self._ground.change() as change:
             recipes.stop_waiting(change.tx, recipe, state)
+
+    def _undecided(self, recipe: int, group: int, state: str) -> bool:
+        """Return whether there is nothing to say yet to who waits for all: 500 who look must not cost 500 times 500."""
+        with self._ground.read() as tx:
+            return recipes.is_live(tx, recipe) and sync.undecided(tx, group, state)
 
     def _attendance(self, caller: Caller, recipe: int, state: str, role: str | None, *, any_one: bool) -> Attendance:
         with self._ground.read() as tx:

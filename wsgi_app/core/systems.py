@@ -19,7 +19,7 @@ from wsgi_app.core.gateimage import image_of
 from wsgi_app.core.matching import match
 from wsgi_app.core.notifier import Subject
 from wsgi_app.errors import Invalid, NoSuchSystem, SystemBusy, SystemExists
-from wsgi_app.model import Caller, Key, Recipe, System
+from wsgi_app.model import Caller, Key, Peer, Recipe, System
 from wsgi_app.states import RecipeStatus, SystemState
 from wsgi_app.store import recipes, systems
 
@@ -33,7 +33,7 @@ class Claimed:
 
     recipe: Recipe
     #: the recipes of its set, itself included
-    peers: tuple[Recipe, ...]
+    peers: tuple[Peer, ...]
     key: Key
 
 
@@ -125,7 +125,7 @@ class Systems:
             held = _held(change.tx, name)
             if held is None:
                 return None
-            peers = tuple(recipes.load_set(change.tx, held.recipe_set))
+            peers = recipes.load_peers(change.tx, held.recipe_set)
             return Claimed(held, peers, access.issue_key(change, held.id))
 
     def _announce(self, caller: Caller, name: str, wait: float) -> bool:
@@ -175,9 +175,8 @@ def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None
     given = lifecycle.recipe_of(change, recipe.id)
     change.recipe_event(given)
     _publish(change, ground, given)
-    group = recipes.load_set(change.tx, recipe.recipe_set)
-    if all(peer.assigned is not None for peer in group):
-        for peer in group:
+    if recipes.is_whole(change.tx, recipe.recipe_set):
+        for peer in recipes.load_set(change.tx, recipe.recipe_set):
             if peer.status is RecipeStatus.SCHEDULED:
                 recipes.update_recipe(change.tx, peer.id, status=RecipeStatus.WAITING)
                 change.recipe_event(peer, status=RecipeStatus.WAITING)

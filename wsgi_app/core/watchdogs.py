@@ -46,6 +46,9 @@ class Watchdogs:
     def expire(self) -> int:
         """Abort recipes that ran longer than they may, and sets all of whose watchdogs are past; return how many.
 
+        Who waits in sync counts as past its watchdog when its peers are. A set whose recipes have done nothing but wait
+        for one another for as long as a watchdog is armed at a task's start will wait for ever: it expires, too.
+
         Their logs stay open for a while: what the system still sends may say why it hung.
         """
         with self._ground.change() as change:
@@ -54,7 +57,7 @@ class Watchdogs:
                 self._abort(change, recipe, f"The recipe took longer than its {recipe.max_seconds} seconds")
             expired = [
                 recipe
-                for group in recipes.overdue_sets(change.tx, change.now)
+                for group in recipes.overdue_sets(change.tx, change.now, idle=self._ground.config.watchdog_seconds)
                 for recipe in recipes.load_set(change.tx, group)
                 if not recipe.status.finished
             ]

@@ -1,7 +1,6 @@
 """Jobs and recipes as JSON. Source: design.md section 5."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from cattrs import Converter, transform_error
@@ -9,9 +8,9 @@ from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
 from wsgi_app.clock import Clock, rfc3339
-from wsgi_app.documents.roles import Roles, recipe_roles, task_roles
+from wsgi_app.documents.roles import Roles, SetRoles, known
 from wsgi_app.errors import BadDocument
-from wsgi_app.model import Job, NewJob, NewRecipe, NewTask, Recipe, Task
+from wsgi_app.model import Job, NewJob, NewRecipe, NewTask, Recipe, RecipeSet, Task
 from wsgi_app.states import Visibility
 
 #: bytes up to which every wrong field is named: cattrs keeps 3 KB for each of them
@@ -56,15 +55,17 @@ def job_value(job: Job, clock: Clock) -> dict[str, Any]:
     """Return the JSON value of a job with all below it."""
     return {
         **job_summary(job),
-        "recipe_sets": [
-            {
-                "id": group.id,
-                "stage": group.stage,
-                "status": group.status,
-                "recipes": [recipe_value(recipe, group.recipes, clock) for recipe in group.recipes],
-            }
-            for group in job.recipe_sets
-        ],
+        "recipe_sets": [_set_value(group, clock) for group in job.recipe_sets],
+    }
+
+
+def _set_value(group: RecipeSet, clock: Clock) -> dict[str, Any]:
+    roles = SetRoles.of(group.recipes)
+    return {
+        "id": group.id,
+        "stage": group.stage,
+        "status": group.status,
+        "recipes": [recipe_value(recipe, roles, clock) for recipe in group.recipes],
     }
 
 
@@ -89,8 +90,9 @@ def job_summary(job: Job) -> dict[str, Any]:
     }
 
 
-def recipe_value(recipe: Recipe, peers: Sequence[Recipe], clock: Clock) -> dict[str, Any]:
-    """Return the JSON value of a recipe; `peers` are those of its set, `watchdog` is the seconds that are left."""
+def recipe_value(recipe: Recipe, set_roles: SetRoles, clock: Clock) -> dict[str, Any]:
+    """Return the JSON value of a recipe, with the roles of its set; `watchdog` is the seconds that are left."""
+    roles = set_roles if known(recipe) else None
     return {
         "id": recipe.id,
         "job": recipe.job,
@@ -106,11 +108,14 @@ def recipe_value(recipe: Recipe, peers: Sequence[Recipe], clock: Clock) -> dict[
         "watchdog": None if recipe.watchdog is None else int(recipe.watchdog - clock()),
         "max_seconds": recipe.max_seconds,
         "stop_on_fail": recipe.stop_on_fail,
-        "roles": recipe_roles(recipe, peers),
+        "roles": None if roles is None else roles.recipes,
         "install_started": rfc3339(recipe.install_started),
         "install_finished": rfc3339(recipe.install_finished),
         "postinstall_finished": rfc3339(recipe.postinstall_finished),
-        "tasks": [_task_value(task, task_roles(recipe, position, peers)) for position, task in enumerate(recipe.tasks)],
+        "tasks": [
+            _task_value(task, None if roles is None else roles.tasks[position])
+            for position, task in enumerate(recipe.tasks)
+        ],
     }
 
 

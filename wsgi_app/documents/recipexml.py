@@ -7,15 +7,15 @@ from urllib.parse import quote
 
 from lxml import etree
 
-from wsgi_app.documents.roles import RECIPE_MEMBERS, STANDALONE, Roles, recipe_roles, task_roles
-from wsgi_app.model import Job, Log, LogAddress, Recipe, Result, Task
+from wsgi_app.documents.roles import RECIPE_MEMBERS, STANDALONE, Roles, SetRoles, known
+from wsgi_app.model import Job, Log, LogAddress, Peer, Recipe, Result, Task
 
 #: what XML 1.0 cannot carry, in any spelling; a test may report it all the same
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def recipe_document(
-    job: Job, recipe: Recipe, peers: tuple[Recipe, ...], results: tuple[Result, ...], logs: tuple[Log, ...]
+    job: Job, recipe: Recipe, peers: Sequence[Peer | Recipe], results: tuple[Result, ...], logs: tuple[Log, ...]
 ) -> bytes:
     """Return the document of a recipe; `peers` are all recipes of its set. Number and order of tasks never change."""
     reported = _Reported(results, logs)
@@ -23,10 +23,11 @@ def recipe_document(
     etree.SubElement(root, "whiteboard").text = _clean(job.name)
     element = etree.SubElement(etree.SubElement(root, "recipeSet"), "recipe", _recipe_attributes(job, recipe))
     _add_installation(element, recipe)
-    _add_roles(element, recipe_roles(recipe, peers))
+    roles = SetRoles.of(peers) if known(recipe) else None
+    _add_roles(element, None if roles is None else roles.recipes)
     _add_logs(element, reported.logs(None, None))
     for position, task in enumerate(recipe.tasks):
-        _add_task(element, task, task_roles(recipe, position, peers), reported)
+        _add_task(element, task, None if roles is None else roles.tasks[position], reported)
     return etree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 

@@ -2,33 +2,45 @@
 
 from collections.abc import Iterable, Sequence
 
-from wsgi_app.model import Recipe
+from attrs import frozen
+
+from wsgi_app.model import Peer, Recipe
 from wsgi_app.states import RecipeStatus
 
 #: the roles of recipes and tasks that name none
 RECIPE_MEMBERS = "RECIPE_MEMBERS"
 STANDALONE = "STANDALONE"
 
+#: role to systems, sorted by role
 Roles = dict[str, list[str]]
 
 
-def recipe_roles(recipe: Recipe, peers: Sequence[Recipe]) -> Roles | None:
-    """Return role to systems over all recipes of the set, sorted by role; None until the set has its systems."""
-    if not _known(recipe):
-        return None
-    return _by_role((peer.role or RECIPE_MEMBERS, peer.system) for peer in peers)
+@frozen
+class SetRoles:
+    """The roles of a set's recipes, and of their tasks at each position (from 0)."""
+
+    recipes: Roles
+    tasks: tuple[Roles, ...]
+
+    @classmethod
+    def of(cls, peers: Sequence[Peer | Recipe]) -> "SetRoles":
+        """Return the roles of a set with these recipes."""
+        longest = max(len(peer.task_roles) for peer in peers)
+        return cls(
+            _by_role((peer.role or RECIPE_MEMBERS, peer.system) for peer in peers),
+            tuple(
+                _by_role(
+                    (peer.task_roles[position] or STANDALONE, peer.system)
+                    for peer in peers
+                    if len(peer.task_roles) > position
+                )
+                for position in range(longest)
+            ),
+        )
 
 
-def task_roles(recipe: Recipe, position: int, peers: Sequence[Recipe]) -> Roles | None:
-    """Return role to systems over the tasks at one position (from 0) in each recipe of the set; None as above."""
-    if not _known(recipe):
-        return None
-    return _by_role(
-        (peer.tasks[position].role or STANDALONE, peer.system) for peer in peers if len(peer.tasks) > position
-    )
-
-
-def _known(recipe: Recipe) -> bool:
+def known(recipe: Recipe) -> bool:
+    """Return whether a recipe's set has its systems: until then nobody is told of roles."""
     return recipe.status not in (RecipeStatus.QUEUED, RecipeStatus.SCHEDULED)
 
 

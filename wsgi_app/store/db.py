@@ -36,12 +36,24 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction that nobody else writes beside: committed at the end, rolled back when it raises."""
-        # threads of this process queue here in order, instead of polling for SQLite's lock
-        with _translated(), self._writer, self._engine.connect() as connection:
+        """One transaction that nobody else writes beside: committed at the end, rolled back when it raises.
+
+        Raises `DatabaseBusy` after twice `BUSY_SECONDS` at most, however many want to write.
+        """
+        with _translated(), self._turn(), self._engine.connect() as connection:
             connection = connection.execution_options(immediate=True)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let the threads of this process write one after the other, instead of all polling for SQLite's lock."""
+        if not self._writer.acquire(timeout=BUSY_SECONDS):
+            raise DatabaseBusy
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     def upgrade(self) -> None:
         """Make the database, or bring an older one to the present schema."""

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import frozen
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, or_, select, update
 
-from wsgi_app.model import Recipe, Requires, Task
+from wsgi_app.model import Peer, Recipe, Requires, Task
 from wsgi_app.states import FINISHED_RECIPE, LogState, RecipeStatus, ResultValue, TaskStatus
 from wsgi_app.store.schema import jobs, logs, recipe_sets, recipes, tasks
 
@@ -56,6 +56,18 @@ def load_recipes(tx: Connection, where: ColumnElement[bool]) -> list[Recipe]:
 def load_set(tx: Connection, recipe_set: int) -> list[Recipe]:
     """Return the recipes of a set with their tasks."""
     return load_recipes(tx, recipes.c.recipe_set == recipe_set)
+
+
+def load_peers(tx: Connection, recipe_set: int) -> tuple[Peer, ...]:
+    """Return what the recipes of a set know of one another: a fraction of what `load_set` costs."""
+    roles: dict[int, list[str | None]] = defaultdict(list)
+    mine = recipes.c.recipe_set == recipe_set
+    query = select(tasks.c.recipe, tasks.c.role).join(recipes).where(mine).order_by(tasks.c.id)
+    for number, role in tx.execute(query):
+        roles[number].append(role)
+    system = func.coalesce(recipes.c.system, recipes.c.wanted_system)
+    rows = tx.execute(select(recipes.c.id, system, recipes.c.role).where(mine).order_by(recipes.c.id))
+    return tuple(Peer(number, name, role, tuple(roles[number])) for number, name, role in rows)
 
 
 def unsettled_recipes(tx: Connection) -> list[Recipe]:
@@ -134,6 +146,18 @@ def queued_sets(
     return list(members.values())
 
 
+def is_live(tx: Connection, recipe: int) -> bool:
+    """Return whether a recipe is unfinished."""
+    live = select(recipes.c.id).where(recipes.c.id == recipe, recipes.c.status.not_in(FINISHED_RECIPE))
+    return tx.execute(live).first() is not None
+
+
+def is_whole(tx: Connection, recipe_set: int) -> bool:
+    """Return whether all recipes of a set have systems."""
+    lacking = select(recipes.c.id).where(recipes.c.recipe_set == recipe_set, recipes.c.assigned.is_(None))
+    return tx.execute(lacking.limit(1)).first() is None
+
+
 def is_due(tx: Connection, recipe: Recipe) -> bool:
     """Return whether all sets of earlier stages of the recipe's job are settled."""
     stage = select(recipe_sets.c.stage).where(recipe_sets.c.id == recipe.recipe_set)
@@ -151,18 +175,23 @@ def _due_stages() -> Select[tuple[int, int]]:
     )
 
 
-def overdue_sets(tx: Connection, now: float) -> list[int]:
-    """Return the recipe sets in which every unfinished recipe that has a watchdog is past it or waits in sync."""
+def overdue_sets(tx: Connection, now: float, *, idle: float) -> list[int]:
+    """Return the recipe sets in which every unfinished recipe that has a watchdog is past it or waits in sync.
+
+    One of them must be past it; or all have done nothing but wait for one another for `idle` seconds.
+    """
     # settled ones are finished; said so for the index: this runs every second, and finished recipes only get more
     unfinished = and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE))
     past = recipes.c.watchdog <= now
     # who only waits in sync for the others lives no longer than they do
-    lives = case((or_(past, recipes.c.waits_until > now), 0), else_=1)
+    waits = recipes.c.waits_until > now
+    past_together = and_(func.sum(case((or_(past, waits), 0), else_=1)) == 0, func.min(recipes.c.watchdog) <= now)
+    waiting_in_vain = func.max(case((waits, recipes.c.waits_since), else_=now)) <= now - idle
     query = (
         select(recipes.c.recipe_set)
         .where(unfinished, recipes.c.watchdog.is_not(None))
         .group_by(recipes.c.recipe_set)
-        .having(func.sum(lives) == 0, func.min(recipes.c.watchdog) <= now)
+        .having(or_(past_together, waiting_in_vain))
     )
     return list(tx.execute(query).scalars())
 
@@ -190,10 +219,17 @@ def update_recipe(tx: Connection, recipe: int, **values: Any) -> None:
     tx.execute(update(recipes).where(recipes.c.id == recipe).values(**values))
 
 
+def begin_waiting(tx: Connection, recipe: int, state: str, *, now: float, until: float) -> None:
+    """Note that a recipe waits for a sync state; since when, if it does not wait already."""
+    since = case((recipes.c.waits_until > now, recipes.c.waits_since), else_=now)
+    values = {"waits_for": state, "waits_since": since, "waits_until": until}
+    tx.execute(update(recipes).where(recipes.c.id == recipe).values(**values))
+
+
 def stop_waiting(tx: Connection, recipe: int, state: str) -> None:
     """Note that a recipe no longer waits for a sync state."""
     mine = and_(recipes.c.id == recipe, recipes.c.waits_for == state)
-    tx.execute(update(recipes).where(mine).values(waits_for=None, waits_until=None))
+    tx.execute(update(recipes).where(mine).values(waits_for=None, waits_since=None, waits_until=None))
 
 
 def update_task(tx: Connection, task: int, **values: Any) -> None:

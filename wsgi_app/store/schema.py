@@ -121,8 +121,9 @@ recipes = Table(
     Column("install_started", Float),
     Column("install_finished", Float),
     Column("postinstall_finished", Float),
-    #: the sync state that it waits for, and until when at the longest
+    #: the sync state that it waits for, since when it does nothing but wait, and until when at the longest
     Column("waits_for", String(255)),
+    Column("waits_since", Float),
     Column("waits_until", Float),
     Index(None, "job"),
     Index(None, "recipe_set"),

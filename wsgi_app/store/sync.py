@@ -1,9 +1,9 @@
 """Sync states: which recipes of a set are there, what they said with it, and who waits."""
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, case, func, insert, select, update
 
 from wsgi_app.model import Attendant
-from wsgi_app.states import RecipeStatus
+from wsgi_app.states import FINISHED_RECIPE, RecipeStatus
 from wsgi_app.store.schema import recipes, sync_states, tasks
 
 
@@ -31,6 +31,20 @@ def attendants(tx: Connection, recipe_set: int, state: str) -> list[Attendant]:
         )
         for row in tx.execute(query)
     ]
+
+
+def undecided(tx: Connection, recipe_set: int, state: str) -> bool:
+    """Return whether recipes of a set are missing, none of which has ended."""
+    there = and_(sync_states.c.recipe == recipes.c.id, sync_states.c.state == state)
+    dead = case((recipes.c.status.in_(FINISHED_RECIPE), 1), else_=0)
+    query = (
+        select(func.count(), func.coalesce(func.sum(dead), 0))
+        .select_from(recipes.outerjoin(sync_states, there))
+        .where(recipes.c.recipe_set == recipe_set, sync_states.c.recipe.is_(None))
+    )
+    lacking: int
+    lacking, ended = tx.execute(query).one()
+    return lacking > 0 and not ended
 
 
 def states_of(tx: Connection, recipe_set: int) -> list[str]:
