@@ -62,9 +62,9 @@ def test_sync(lab: Lab) -> None:
     assert lab.call("PUT", f"/recipes/{recipes[0]}/sync/READY", said).status == 201
     lines = lab.command("recipe", "sync", str(recipes[1])).stdout.splitlines()
     assert re.fullmatch(
-        rf'READY\s+{recipes[0]}\s+alpha\s+SERVERS\s+20\S+Z\s+{{"port": 80, "text": "\\u001b\[31m"}}', lines[2]
+        rf'READY\s+{recipes[0]}\s+alpha\s+SERVERS\s+Waiting\s+20\S+Z\s+{{"port": 80, "text": "\\u001b\[31m"}}', lines[2]
     )
-    assert re.fullmatch(rf"READY\s+{recipes[1]}\s+beta\s+SERVERS\s+not yet", lines[3])
+    assert re.fullmatch(rf"READY\s+{recipes[1]}\s+beta\s+SERVERS\s+Waiting\s+not yet", lines[3])
     states = json.loads(lab.command("recipe", "sync", str(recipes[0]), "--json").stdout)
     assert [one["there"] is not None for one in states[0]["recipes"]] == [True, False]
 

@@ -73,6 +73,7 @@ def sync_table(states: list[dict[str, Any]]) -> str:
             one["recipe"],
             one["system"],
             one["role"],
+            one["status"],
             one["there"] or "not yet",
             "waits" if one["waiting"] else "",
             "" if one["said"] is None else json.dumps(one["said"]),
@@ -80,4 +81,4 @@ def sync_table(states: list[dict[str, Any]]) -> str:
         for state in states
         for one in state["recipes"]
     ]
-    return table(("STATE", "RECIPE", "SYSTEM", "ROLE", "THERE SINCE", "", "SAID"), rows)
+    return table(("STATE", "RECIPE", "SYSTEM", "ROLE", "STATUS", "THERE SINCE", "", "SAID"), rows)

@@ -123,9 +123,12 @@ def test_overview(pair: Set, web: TestApp, admin: dict[str, str]) -> None:
     states = web.get(url).json["states"]
     assert [state["state"] for state in states] == ["a", "b"]
     assert [one.pop("there") is not None for one in states[1]["recipes"]] == [False, True]
+    both = {"status": "Waiting", "waiting": False}
+    alpha = {"recipe": pair.recipes[0], "system": "alpha", "role": "SERVERS", **both}
+    beta = {"recipe": pair.recipes[1], "system": "beta", "role": "CLIENTS", **both}
     assert states[1]["recipes"] == [
-        {"recipe": pair.recipes[0], "system": "alpha", "role": "SERVERS", "said": None, "waiting": False},
-        {"recipe": pair.recipes[1], "system": "beta", "role": "CLIENTS", "said": 2, "waiting": False},
+        {**alpha, "said": None},
+        {**beta, "said": 2},
     ]
     assert web.get(f"/recipes/{pair.recipes[1]}/sync/").json["states"][0]["state"] == "a"
 

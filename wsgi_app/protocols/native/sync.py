@@ -66,6 +66,7 @@ def _state_value(state: StateOverview) -> dict[str, Any]:
                 "recipe": one.recipe,
                 "system": one.system,
                 "role": one.role,
+                "status": one.status,
                 "there": rfc3339(one.there),
                 "said": _said(one),
                 "waiting": one.recipe in state.waiting,
