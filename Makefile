@@ -1,5 +1,6 @@
 # make run      a Tackroom with a first job on this machine (README)
 # make test     the test suite (README)
+# make bench    what costs what, side by side in one run
 # make install  the virtual environment alone
 # make check    format, lint, types, layers, httpd's configuration, documentation
 # make harness  our harness as one file, build/tackroom-harness.pyz
@@ -11,7 +12,7 @@ LISTEN ?= 127.0.0.1:8080
 DATA ?=
 ARGS ?=
 
-.PHONY: run test install check docs harness clean
+.PHONY: run test bench install check docs harness clean
 
 run:
 	@.ci/install --httpd
@@ -20,6 +21,10 @@ run:
 test:
 	@.ci/install --need-httpd test
 	$(VENV)/pytest -n 2 --dist loadfile $(ARGS)
+
+bench:
+	@.ci/install --need-httpd test
+	@PYTHONPATH=tests/support $(VENV)/python tests/bench/waiters.py
 
 install:
 	@.ci/install
