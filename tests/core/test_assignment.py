@@ -147,3 +147,44 @@ def test_nothing_changes_without_a_commit(bench: Any, one: NewRecipe) -> None:
         bench.gateway.recipes.issue_key(bench.admin, number, system="b")
     assert bench.gateway.events.latest() == before
     assert not (bench.config.gate / str(number)).exists()
+
+
+def test_a_set_that_lost_one(bench: Any, one: NewRecipe) -> None:
+    """A recipe whose set waits for another's system starts when that other ends without one."""
+    second = evolve(one, system="b")
+    job = bench.submit(NewRecipeSet((one, second)))
+    first, other = (recipe.id for recipe in job.recipe_sets[0].recipes)
+    bench.gateway.recipes.issue_key(bench.admin, first)
+    assert bench.recipe(first).status is RecipeStatus.SCHEDULED
+    assert bench.claim("a") is None
+    bench.gateway.recipes.abort(bench.admin, other, "enough")
+    assert bench.recipe(first).status is RecipeStatus.WAITING
+    assert bench.claim("a") is not None
+
+
+def test_a_key_brings_the_others(bench: Any, one: NewRecipe) -> None:
+    """When a key gives one recipe its system, those of its set whose systems wait get theirs at once."""
+    second = evolve(one, system="b")
+    job = bench.submit(NewRecipeSet((one, second)))
+    first, other = (recipe.id for recipe in job.recipe_sets[0].recipes)
+    assert bench.claim("b") is None
+    bench.gateway.recipes.issue_key(bench.admin, first)
+    assert {bench.recipe(number).status for number in (first, other)} == {RecipeStatus.WAITING}
+    seen = [event.data for event in bench.gateway.events.page(bench.admin, topics=["system"])]
+    assert [(data["name"], data["recipe"]) for data in seen if data.get("recipe")].count(("b", other)) == 1
+
+
+def test_settled_is_closed(bench: Any, one: NewRecipe) -> None:
+    """Settling closes the logs by itself: the timer looks after unsettled recipes only."""
+    bench.gateway.systems.change(bench.admin, "a", address="192.0.2.1")
+    number = bench.submit(NewRecipeSet((one,))).recipe_sets[0].recipes[0].id
+    bench.claim("a")
+    bench.gateway.systems.change(bench.admin, "a", address="192.0.2.2")
+    bench.gateway.recipes.abort(bench.admin, number, "enough")
+    bench.clock.now += 60
+    bench.gateway.systems.remove(bench.admin, "a")
+    bench.gateway.recipes.settle(number)
+    names = bench.gate(number)
+    assert "closed" in names
+    assert not any(name.startswith("ip-") for name in names)
+    assert {f"task-{task.id}.closed" for task in bench.recipe(number).tasks} < names

@@ -28,6 +28,7 @@ class Change:
     _events: list[dict[str, Any]] = field(factory=list)
     _gate: list[tuple[int, tuple[str, ...]]] = field(factory=list)
     _revoked: list[tuple[int, tuple[str, ...]]] = field(factory=list)
+    _addresses_revoked: list[int] = field(factory=list)
 
     def event(self, topic: str, job: int | None, /, **data: Any) -> None:
         """Record a state change; it appears with the commit, or not at all."""
@@ -78,10 +79,16 @@ class Change:
         """Remove these gate files right after the commit: a change that fails takes nobody's key away."""
         self._revoked.append((recipe, names))
 
+    def revoke_addresses(self, recipe: int) -> None:
+        """Let no address in any more, right after the commit, whatever addresses the recipe's system had."""
+        self._addresses_revoked.append(recipe)
+
     def show(self, gate: Gate) -> None:
         """Make and remove the gate files; the first thing after the commit."""
         for recipe, names in self._revoked:
             gate.remove(recipe, names)
+        for recipe in self._addresses_revoked:
+            gate.remove_addresses(recipe)
         for recipe, names in self._gate:
             gate.add(recipe, names)
 

@@ -16,6 +16,8 @@ OPEN = "open"
 PRIVATE = "private"
 CLOSED = "closed"
 FULL = "full"
+#: what the gate files of addresses begin with
+ADDRESS = "ip-"
 
 
 def key_name(authorization: str) -> str:
@@ -30,7 +32,7 @@ def header_hash(authorization: str) -> str:
 
 def address_name(address: str) -> str:
     """The gate file of whoever calls from this address."""
-    return f"ip-{address}"
+    return ADDRESS + address
 
 
 def task_name(task: int) -> str:
@@ -66,6 +68,10 @@ class Gate:
         directory = self._root / str(recipe)
         for name in names:
             (directory / name).unlink(missing_ok=True)
+
+    def remove_addresses(self, recipe: int) -> None:
+        """Remove the gate files of all addresses."""
+        self.remove(recipe, {name for name in self.names(recipe) if name.startswith(ADDRESS)})
 
     def rewrite(self, recipe: int, image: set[str]) -> None:
         """Make the recipe's gate files exactly these. Only under the database's writer lock: see `Change.gate`."""

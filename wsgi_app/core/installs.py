@@ -57,6 +57,8 @@ class Installs:
             found = lifecycle.recipe_of(change, recipe)
             self._access.require_harness(change.tx, caller, found.id)
             if not found.status.finished:
+                if found.assigned is None:
+                    raise RecipeNotAssigned
                 grace = self._ground.config.grace_seconds
                 lifecycle.end_tasks(change, found, TaskStatus.ABORTED, FAILED, grace=grace)
                 systems.assign(change, self._ground)

@@ -5,7 +5,7 @@ from typing import Any
 from wsgi_app.core import gate
 from wsgi_app.core.change import Change
 from wsgi_app.errors import NoSuchRecipe, NoSuchTask
-from wsgi_app.model import Recipe, Result, Task
+from wsgi_app.model import Recipe, Result, System, Task
 from wsgi_app.states import (
     RecipeStatus,
     ResultValue,
@@ -88,6 +88,8 @@ def end_task(change: Change, recipe: Recipe, task: Task, status: TaskStatus, *, 
 
 def end_tasks(change: Change, recipe: Recipe, status: TaskStatus, message: str | None, *, grace: float = 0.0) -> None:
     """End every unfinished task of a recipe and so the recipe; with a Warn each when there is a message."""
+    # one without a system never had logs
+    grace = grace if recipe.assigned is not None else 0.0
     for task in recipe.tasks:
         if not task.status.finished:
             end_task(change, recipe, task, status, closes=change.now + grace)
@@ -105,8 +107,7 @@ def refresh(change: Change, recipe_id: int, *, grace: float = 0.0) -> None:
         return
     values: dict[str, object] = {"status": status}
     if status.finished:
-        # one without a system never had logs
-        closes = change.now + (grace if recipe.assigned is not None else 0.0)
+        closes = change.now + grace
         cancelling = status is RecipeStatus.CANCELLED and closes > change.now
         values.update(finished=change.now, watchdog=None, closes=closes, cancelling=cancelling)
         _release(change, recipe)
@@ -116,6 +117,9 @@ def refresh(change: Change, recipe_id: int, *, grace: float = 0.0) -> None:
         values["started"] = change.now
     recipes.update_recipe(change.tx, recipe.id, **values)
     change.recipe_event(recipe, status=status)
+    if status.finished:
+        # the others may have waited for nothing but its system
+        start_set(change, recipe.recipe_set)
     refresh_set(change, recipe.recipe_set)
     refresh_job(change, recipe.job)
     if status.finished and recipe.assigned is None:
@@ -130,6 +134,25 @@ def _release(change: Change, recipe: Recipe) -> None:
         change.event("system", None, name=freed.name, state=SystemState.OFFLINE, health=freed.health, recipe=None)
 
 
+def start_set(change: Change, recipe_set: int, *, told: int | None = None) -> None:
+    """Let the recipes of a set start, once all that are not finished have systems; `told` has told its system."""
+    if not recipes.is_whole(change.tx, recipe_set):
+        return
+    for peer in recipes.load_set(change.tx, recipe_set):
+        if peer.status is RecipeStatus.SCHEDULED:
+            recipes.update_recipe(change.tx, peer.id, status=RecipeStatus.WAITING)
+            change.recipe_event(peer, status=RecipeStatus.WAITING)
+            # its system may be waiting for the set to be whole
+            if peer.id != told:
+                tell_running(change, systems.load_system(change.tx, peer.system or ""), peer.id)
+
+
+def tell_running(change: Change, system: System | None, recipe: int) -> None:
+    """Record that a system runs a recipe; None: it was removed since, and nobody waits for it."""
+    if system is not None:
+        change.event("system", None, name=system.name, state=SystemState.RUNNING, health=system.health, recipe=recipe)
+
+
 def refresh_set(change: Change, recipe_set: int) -> None:
     """Bring a set's status in line with its recipes."""
     statuses = (state.status for state in recipes.recipe_states(change.tx, recipe_set=recipe_set))
@@ -142,10 +165,11 @@ def settle(change: Change, recipe_id: int, *, late: bool) -> bool:
     if recipe.settled or not recipe.status.finished:
         return False
     recipes.update_recipe(change.tx, recipe.id, settled=True, late=late, cancelling=False)
-    system = None if recipe.system is None else systems.load_system(change.tx, recipe.system)
-    if system is not None and system.address is not None:
-        # whoever has that address from now on has nothing to do with this recipe
-        change.revoke(recipe.id, gate.address_name(system.address))
+    if recipe.assigned is not None:
+        # the timer looks after the gate of unsettled recipes only
+        change.gate(recipe.id, gate.CLOSED, *(gate.task_name(task.id) for task in recipe.tasks))
+        # whoever has its system's address from now on has nothing to do with this recipe
+        change.revoke_addresses(recipe.id)
     change.recipe_event(recipe, settled=True, late=late)
     refresh_job(change, recipe.job)
     return True

@@ -94,6 +94,8 @@ class Recipes:
                 raise RecipeFinished
             if found.assigned is None:
                 self._assign(change, found, system)
+                # of its set's others, systems may be there that waited for this one
+                systems.assign(change, self._ground)
             elif system is not None and system != found.system:
                 raise Conflict(f"the recipe runs on {found.system}", field="system")
             if rotate:

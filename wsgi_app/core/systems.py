@@ -171,26 +171,13 @@ def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None
         change.tx, recipe.id, system=system.name, status=RecipeStatus.SCHEDULED, assigned=change.now, watchdog=watchdog
     )
     systems.update_system(change.tx, system.name, recipe=recipe.id)
-    _tell_running(change, system, recipe.id)
+    lifecycle.tell_running(change, system, recipe.id)
     given = lifecycle.recipe_of(change, recipe.id)
     change.recipe_event(given)
     _publish(change, ground, given)
-    if recipes.is_whole(change.tx, recipe.recipe_set):
-        for peer in recipes.load_set(change.tx, recipe.recipe_set):
-            if peer.status is RecipeStatus.SCHEDULED:
-                recipes.update_recipe(change.tx, peer.id, status=RecipeStatus.WAITING)
-                change.recipe_event(peer, status=RecipeStatus.WAITING)
-                if peer.id != recipe.id:
-                    # its system may be waiting for the set to be whole
-                    _tell_running(change, systems.load_system(change.tx, peer.system or ""), peer.id)
+    lifecycle.start_set(change, recipe.recipe_set, told=recipe.id)
     lifecycle.refresh_set(change, recipe.recipe_set)
     lifecycle.refresh_job(change, recipe.job)
-
-
-def _tell_running(change: Change, system: System | None, recipe: int) -> None:
-    # None: it was removed since, and nobody waits for it
-    if system is not None:
-        change.event("system", None, name=system.name, state=SystemState.RUNNING, health=system.health, recipe=recipe)
 
 
 def _publish(change: Change, ground: Ground, recipe: Recipe) -> None:

@@ -168,7 +168,8 @@ class Indexer:
         """Whether the file is there and counts: an empty one that nobody wrote was only made in advance."""
         size = self._size(address)
         known = address.path in recipe.logs or address.path in recipe.state.indexed
-        return size is not None and (size > 0 or known or address.name not in self._config.precreate)
+        in_advance = address.task is not None and address.result is None and address.name in self._config.precreate
+        return size is not None and (size > 0 or known or not in_advance)
 
     def _read(self) -> None:
         """Have the logs read whose owners have finished, and see what came of those that were."""

@@ -153,8 +153,9 @@ def is_live(tx: Connection, recipe: int) -> bool:
 
 
 def is_whole(tx: Connection, recipe_set: int) -> bool:
-    """Return whether all recipes of a set have systems."""
-    lacking = select(recipes.c.id).where(recipes.c.recipe_set == recipe_set, recipes.c.assigned.is_(None))
+    """Return whether all unfinished recipes of a set have systems."""
+    unfinished = and_(recipes.c.recipe_set == recipe_set, recipes.c.status.not_in(FINISHED_RECIPE))
+    lacking = select(recipes.c.id).where(unfinished, recipes.c.assigned.is_(None))
     return tx.execute(lacking.limit(1)).first() is None
 
 
