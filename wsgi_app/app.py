@@ -61,7 +61,8 @@ class Application:
         limit = self._config.max_body
         if environ.get("CONTENT_LENGTH"):
             return int(environ["CONTENT_LENGTH"]) > limit
-        if not environ.get("wsgi.input_terminated") or environ["REQUEST_METHOD"] == "PUT":
+        log = environ["REQUEST_METHOD"] == "PUT" and "/logs/" in environ.get("PATH_INFO", "")
+        if log or not environ.get("wsgi.input_terminated"):
             return False
         body = environ["wsgi.input"].read(limit + 1)
         environ["wsgi.input"] = io.BytesIO(body)

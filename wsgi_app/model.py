@@ -6,6 +6,10 @@ from attrs import field, frozen
 
 from wsgi_app.states import LogState, RecipeStatus, ResultValue, SystemHealth, TaskStatus, Verdict, Visibility
 
+#: the role of a recipe that names none, and the one that all recipes have; that of a task that names none
+RECIPE_MEMBERS = "RECIPE_MEMBERS"
+STANDALONE = "STANDALONE"
+
 
 @frozen
 class Caller:

@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 from waiting import until
 
 from wsgi_app.core.gateway import open_gateway
+from wsgi_app.core.notifier import MOST_OF_ONE
 from wsgi_app.core.sync import MOST_STATES, Attendance
 from wsgi_app.errors import (
     BadSyncState,
@@ -23,7 +24,7 @@ from wsgi_app.errors import (
     TooManyWaiters,
 )
 from wsgi_app.model import Caller, NewRecipe, NewRecipeSet, NewTask
-from wsgi_app.states import RecipeStatus, TaskStatus
+from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus
 
 
 @frozen
@@ -36,7 +37,7 @@ class Pair:
 
     def arrive(self, place: int, state: str = "READY", said: str | None = None) -> bool:
         """Let one say that it is there."""
-        there: bool = self.bench.gateway.sync.arrive(self.callers[place], self.recipes[place], state, said)
+        there: bool = self.bench.gateway.sync.arrive(self.callers[place], self.recipes[place], state, lambda: said)
         return there
 
     def look(self, place: int, state: str = "READY", seconds: float = 0, **how: Any) -> Attendance:
@@ -49,7 +50,7 @@ class Pair:
 
     def waiting(self, state: str = "READY") -> set[int]:
         """Who waits for a state now."""
-        states = self.bench.gateway.sync.overview(self.bench.admin, self.recipes[0])
+        states = self.bench.gateway.sync.overview(self.bench.admin, self.recipes[0]).states
         return {recipe for one in states if one.state == state for recipe in one.waiting}
 
     def end(self, place: int, status: TaskStatus = TaskStatus.COMPLETED) -> None:
@@ -67,6 +68,11 @@ def set_of(bench: Any, *recipes: NewRecipe) -> Pair:
         bench.claim(recipe.system)
     callers = tuple(bench.claim(recipe.system) for recipe in recipes)
     return Pair(bench, tuple(recipe.id for recipe in job.recipe_sets[0].recipes), callers)
+
+
+def names(bench: Any, recipe: int) -> list[str]:
+    """The names of the states that are known, all in one page."""
+    return [one.state for one in bench.gateway.sync.overview(bench.admin, recipe, limit=10_000).states]
 
 
 def member(system: str, role: str | None = None, task_role: str | None = None) -> NewRecipe:
@@ -132,7 +138,7 @@ def test_roles(bench: Any) -> None:
     assert error.value.field == "role"
 
 
-@pytest.mark.parametrize("state", ["", "a/b", "a\nb", "\x7f", "ü" * 128])
+@pytest.mark.parametrize("state", ["", "a/b", "a\nb", "\x7f", "\x85", "ü" * 128])
 def test_bad_state(pair: Pair, state: str) -> None:
     """A state's name has 1 to 255 bytes without slashes and control characters."""
     for call in (pair.arrive, pair.look):
@@ -143,15 +149,15 @@ def test_bad_state(pair: Pair, state: str) -> None:
 def test_who_may(bench: Any, pair: Pair) -> None:
     """Only the recipe's harness and admins speak for it; unknown, unassigned and finished recipes are refused."""
     with pytest.raises(Denied):
-        bench.gateway.sync.arrive(pair.callers[1], pair.recipes[0], "READY", None)
+        bench.gateway.sync.arrive(pair.callers[1], pair.recipes[0], "READY", lambda: None)
     with pytest.raises(Denied):
         bench.gateway.sync.wait(pair.callers[1], pair.recipes[0], "READY", role=None, any_one=False, seconds=0)
-    assert bench.gateway.sync.arrive(bench.admin, pair.recipes[0], "READY", None)
+    assert bench.gateway.sync.arrive(bench.admin, pair.recipes[0], "READY", lambda: None)
     with pytest.raises(NoSuchRecipe):
-        bench.gateway.sync.arrive(bench.admin, 999, "READY", None)
+        bench.gateway.sync.arrive(bench.admin, 999, "READY", lambda: None)
     queued = bench.submit(NewRecipeSet((member("a"),))).recipe_sets[0].recipes[0].id
     with pytest.raises(RecipeNotAssigned):
-        bench.gateway.sync.arrive(bench.admin, queued, "READY", None)
+        bench.gateway.sync.arrive(bench.admin, queued, "READY", lambda: None)
     pair.end(0)
     for call in (pair.arrive, pair.look):
         with pytest.raises(RecipeFinished):
@@ -164,7 +170,7 @@ def test_many_states(bench: Any, pair: Pair) -> None:
         pair.arrive(0, f"state-{number}")
     with pytest.raises(TooManySyncStates):
         pair.arrive(0, "one more")
-    assert "one more" not in [one.state for one in bench.gateway.sync.overview(bench.admin, pair.recipes[0])]
+    assert "one more" not in names(bench, pair.recipes[0])
     assert not pair.arrive(0, "state-0")
 
 
@@ -258,7 +264,14 @@ def test_events(bench: Any, pair: Pair) -> None:
     group = bench.recipe(pair.recipes[0]).recipe_set
     found = [event.data for event in bench.gateway.events.page(bench.admin, topics=["sync"])]
     assert found == [
-        {"job": job, "recipe_set": group, "state": "READY", "recipe": number, "complete": complete}
+        {
+            "job": job,
+            "recipe_set": group,
+            "state": "READY",
+            "recipe": number,
+            "complete": complete,
+            "roles": {"STANDALONE": complete},
+        }
         for number, complete in zip(pair.recipes, (False, True), strict=True)
     ]
 
@@ -290,22 +303,76 @@ def test_waiting_is_not_enough(bench: Any, pair: Pair, threads: ThreadPoolExecut
     assert bench.round() == 0
 
 
-def test_waiting_in_vain(bench: Any, pair: Pair) -> None:
-    """Recipes that wait for what nobody will say (a slip in a name) end, however often they arm their watchdogs."""
-    for _ in range(1800 // 15):
-        assert bench.round() == 0
-        for place, state in enumerate(("READY", "REDAY")):
-            bench.gateway.watchdogs.set(pair.callers[place], pair.recipes[place], 1800)
-            pair.arrive(place, state)
-            assert not pair.look(place, state, seconds=0.01).reached
-        bench.clock.now += 15
-    assert bench.round() == 2
-    assert bench.recipe(pair.recipes[0]).reason == "External Watchdog Expired"
+@pytest.mark.parametrize("call", ["result", "status", "watchdog", "arrival"])
+def test_more_than_waiting(bench: Any, pair: Pair, call: str) -> None:
+    """A recipe that does anything else beside does not only wait: it lives as long as its own watchdog says."""
+    assert not pair.look(0, seconds=0.01).reached
+    assert pair.waiting() == {pair.recipes[0]}
+    task = bench.recipe(pair.recipes[0]).tasks[0].id
+    if call == "result":
+        bench.gateway.results.report(pair.callers[0], pair.recipes[0], task, result=ResultValue.PASS)
+    elif call == "status":
+        bench.gateway.tasks.update(pair.callers[0], pair.recipes[0], task, status=TaskStatus.RUNNING)
+    elif call == "watchdog":
+        bench.gateway.watchdogs.set(pair.callers[0], pair.recipes[0], 7200)
+    else:
+        pair.arrive(0, "OTHER")
+    assert not pair.waiting()
+    bench.gateway.watchdogs.set(pair.callers[1], pair.recipes[1], 0)
+    assert bench.round() == 0
+
+
+def test_many_waits_of_one(bench: Any, pair: Pair, threads: ThreadPoolExecutor) -> None:
+    """One recipe holds a number of waiting calls, and no more; the others find a place."""
+    with ThreadPoolExecutor(MOST_OF_ONE + 1) as many:
+        held = [many.submit(pair.look, 0, seconds=60) for _ in range(MOST_OF_ONE)]
+        until(lambda: bench.gateway._ground.notifier._waiters == MOST_OF_ONE, "all wait", 10)
+        with pytest.raises(TooManyWaiters):
+            pair.look(0, seconds=60)
+        other = wait_in(threads, pair, 1)
+        pair.arrive(0)
+        pair.arrive(1)
+        assert all(future.result(10).reached for future in [*held, other])
+
+
+def test_places_for_claims(bench: Any, one: NewRecipe, threads: ThreadPoolExecutor) -> None:
+    """However many wait in sync, a system that asks for work finds a place to wait in."""
+    gateway = open_gateway(evolve(bench.config, max_waiters=10), bench.clock)
+    bench = evolve(bench, gateway=gateway)
+    bench.systems("c")
+    pair = set_of(bench, member("a"), member("b"))
+    held = [threads.submit(pair.look, 0, seconds=60) for _ in range(9)]
+    until(lambda: gateway._ground.notifier._waiters == 9, "all wait", 10)
+    with pytest.raises(TooManyWaiters):
+        pair.look(1, seconds=60)
+    assert not pair.waiting() - {pair.recipes[0]}
+    claim = threads.submit(gateway.systems.claim, bench.admin, "c", wait=60)
+    until(lambda: gateway._ground.notifier._waiters == 10, "it waits, too", 10)
+    bench.submit(NewRecipeSet((evolve(one, system="c"),)))
+    assert claim.result(10) is not None
+    pair.arrive(0)
+    pair.arrive(1)
+    assert all(future.result(10).reached for future in held)
+    gateway.close()
+
+
+def test_pages(bench: Any, pair: Pair) -> None:
+    """States come by name, page by page."""
+    for number in range(5):
+        pair.arrive(number % 2, f"s{number}")
+    assert not pair.look(0, "s9", seconds=0.01).reached
+    found: list[str] = []
+    more = True
+    while more:
+        page = bench.gateway.sync.overview(bench.admin, pair.recipes[0], after=found[-1] if found else "", limit=2)
+        found += [one.state for one in page.states]
+        more = page.more
+    assert found == ["s0", "s1", "s2", "s3", "s4", "s9"]
 
 
 def test_too_many(bench: Any, threads: ThreadPoolExecutor) -> None:
     """Who would wait beyond the limit of the process is refused for now, not kept; those who wait still do."""
-    gateway = open_gateway(evolve(bench.config, max_waiters=2), bench.clock)
+    gateway = open_gateway(evolve(bench.config, max_waiters=3), bench.clock)
     pair = set_of(evolve(bench, gateway=gateway), member("a"), member("b"))
     waiting = [wait_in(threads, pair, 0), threads.submit(pair.look, 0, seconds=60)]
     until(lambda: gateway._ground.notifier._waiters == 2, "both wait", 10)

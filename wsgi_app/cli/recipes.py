@@ -50,7 +50,7 @@ def env(recipe_id: int, system: str | None, form: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the states as JSON.")
 def sync(recipe_id: int, as_json: bool) -> None:
     """Show where the set of recipe R meets: who has reached which sync state, who waits, and for whom."""
-    found = Client.from_environment().get(f"recipes/{recipe_id}/sync/")["states"]
+    found = list(Client.from_environment().pages(f"recipes/{recipe_id}/sync/", "states"))
     click.echo(json.dumps(found, indent=2) if as_json else sync_table(found))
 
 

@@ -18,7 +18,7 @@ from wsgi_app.core.notifier import News, Notifier, Subject
 from wsgi_app.core.queue import Queue
 from wsgi_app.core.recipes import Recipes
 from wsgi_app.core.results import Results
-from wsgi_app.core.sync import Sync
+from wsgi_app.core.sync import Sync, decided
 from wsgi_app.core.systems import Systems
 from wsgi_app.core.tasks import Tasks
 from wsgi_app.core.watchdogs import Watchdogs
@@ -104,8 +104,6 @@ def _concerned(event: Event) -> Iterable[Subject]:
     elif event.topic == "system":
         yield Subject("system", data["name"])
     elif event.topic == "sync":
-        yield Subject("sync", (data["recipe_set"], data["state"], "each"))
-        if data["complete"]:
-            yield Subject("sync", (data["recipe_set"], data["state"], "all"))
+        yield from decided(data)
     elif data["status"] in FINISHED_RECIPE:
         yield Subject("set", data["recipe_set"])

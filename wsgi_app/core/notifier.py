@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import TypeVar
 
@@ -12,8 +12,12 @@ from wsgi_app.errors import TackroomError, TooManyWaiters
 
 T = TypeVar("T")
 
-#: topics that anyone may wait for
-READERS = ("job",)
+#: which part of the places those may take who wait for a topic: systems that claim must not have to wait for readers,
+#: nor for sets that never meet
+SHARES = {"job": 0.5, "sync": 0.9}
+
+#: waiting calls of one holder (a recipe) in a process
+MOST_OF_ONE = 32
 
 #: seconds between two looks at the event table while somebody waits
 LOOK_SECONDS = 0.05
@@ -45,12 +49,23 @@ class Notifier:
         self._lock = threading.Lock()
         self._waiting: dict[Subject, set[threading.Event]] = defaultdict(set)
         self._waiters = 0
+        self._held: Counter[Hashable] = Counter()
         self._closed = False
         self._watching = False
         self._watcher: threading.Thread | None = None
 
-    def wait(self, subjects: Collection[Subject], ready: Callable[[], T | None], seconds: float) -> T | None:
+    def wait(
+        self,
+        subjects: Collection[Subject],
+        ready: Callable[[], T | None],
+        seconds: float,
+        *,
+        holder: Hashable = None,
+        begun: Callable[[], None] = lambda: None,
+    ) -> T | None:
         """Ask `ready` now and whenever a subject has changed until it returns something, at most `seconds` long.
+
+        `begun` is called once there is a place to wait in; `holder` is for whom, who has a number of places only.
 
         Raises `TooManyWaiters` when this process holds as many waiting calls as it may.
         """
@@ -59,8 +74,9 @@ class Notifier:
             return found
         deadline = time.monotonic() + seconds
         woken = threading.Event()
-        self._enter(subjects, woken)
+        self._enter(subjects, woken, holder)
         try:
+            begun()
             while True:
                 woken.clear()
                 if self._closed:
@@ -70,7 +86,7 @@ class Notifier:
                 if found is not None or not woken.wait(max(0.0, deadline - time.monotonic())):
                     return found
         finally:
-            self._leave(subjects, woken)
+            self._leave(subjects, woken, holder)
 
     def close(self) -> None:
         """Send all waiters home."""
@@ -85,25 +101,28 @@ class Notifier:
         if watcher is not None:
             watcher.join()
 
-    def _enter(self, subjects: Collection[Subject], woken: threading.Event) -> None:
+    def _enter(self, subjects: Collection[Subject], woken: threading.Event, holder: Hashable) -> None:
         seen = self._news(None).newest
+        share = min(SHARES.get(subject.topic, 1.0) for subject in subjects)
         with self._lock:
-            # readers get half of the places at most: systems that claim must not have to wait for them
-            reads = any(subject.topic in READERS for subject in subjects)
-            readers = reads and self._waiters >= self._max_waiters // 2
-            if self._waiters >= self._max_waiters or readers:
+            full = self._waiters >= max(1, int(share * self._max_waiters))
+            if full or (holder is not None and self._held[holder] >= MOST_OF_ONE):
                 raise TooManyWaiters
             if not self._watching:
                 self._watching = True
                 self._watcher = threading.Thread(target=self._watch, args=(seen,), name="notifier", daemon=True)
                 self._watcher.start()
             self._waiters += 1
+            self._held[holder] += 1
             for subject in subjects:
                 self._waiting[subject].add(woken)
 
-    def _leave(self, subjects: Collection[Subject], woken: threading.Event) -> None:
+    def _leave(self, subjects: Collection[Subject], woken: threading.Event, holder: Hashable) -> None:
         with self._lock:
             self._waiters -= 1
+            self._held[holder] -= 1
+            if not self._held[holder]:
+                del self._held[holder]
             for subject in subjects:
                 self._waiting[subject].discard(woken)
                 if not self._waiting[subject]:
@@ -122,14 +141,17 @@ class Notifier:
                 seen = news.newest
                 with self._lock:
                     self._wake(news.subjects)
-        finally:
+        except BaseException:
             # whatever ended this thread, the next who waits starts another
             with self._lock:
                 self._watching = False
+            raise
 
     def _wanted(self) -> bool:
+        """Return whether somebody waits; if not, this thread ends, and the next who waits starts another."""
         with self._lock:
-            return self._waiters > 0 and not self._closed
+            self._watching = self._waiters > 0 and not self._closed
+            return self._watching
 
     def _wake(self, subjects: Iterable[Subject]) -> None:
         for subject in subjects:

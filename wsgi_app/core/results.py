@@ -45,6 +45,7 @@ class Results:
                 return results.load_result(change.tx, earlier)
             if target.status.finished:
                 raise TaskFinished
+            recipes.stop_waiting(change.tx, found.id)
             limit = self._ground.config.max_results
             full = limit > 0 and results.count_reported(change.tx, found.id) >= limit
             if not full:

@@ -5,14 +5,15 @@ waits for the dead: a peer that ended before it arrived ends the wait.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from attrs import frozen
 from sqlalchemy import Connection
 
 from wsgi_app.core import lifecycle
 from wsgi_app.core.access import Access
-from wsgi_app.core.change import Ground
+from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.notifier import Subject
 from wsgi_app.errors import (
     BadSyncState,
@@ -21,20 +22,54 @@ from wsgi_app.errors import (
     NoSuchRecipe,
     RecipeFinished,
     RecipeNotAssigned,
+    TackroomError,
     TooManySyncStates,
 )
-from wsgi_app.model import Attendant, Caller, Recipe
+from wsgi_app.model import RECIPE_MEMBERS, STANDALONE, Attendant, Caller, Recipe
 from wsgi_app.store import jobs, recipes, sync
+from wsgi_app.store.sync import Tally
 
-#: the role that every recipe has, as in restraint's role variables
-EVERYONE = "RECIPE_MEMBERS"
 LONGEST_STATE = 255
 #: states that one recipe may reach: a loop that makes up names must not fill the database
 MOST_STATES = 1000
+#: most recipes, over all states, in one page of the overview
+MOST_ENTRIES = 10_000
 #: seconds for which a waiting recipe still counts as waiting after its call has ended: it calls again
 BETWEEN_CALLS = 15
 
-_STATE = re.compile(r"[^/\x00-\x1f\x7f]+", re.DOTALL)
+_STATE = re.compile(r"[^/\x00-\x1f\x7f-\x9f]+", re.DOTALL)
+
+
+@frozen
+class Meeting:
+    """What somebody waits for: a state, and whom to reach it (of that role, None: all; `any_one` of them)."""
+
+    state: str
+    role: str | None
+    any_one: bool
+
+    def reached(self, tally: Tally) -> bool:
+        """Return whether those are there who are waited for."""
+        return not tally.missing or (self.any_one and tally.there > 0)
+
+    def hopeless(self, tally: Tally) -> bool:
+        """Return whether they cannot be there any more."""
+        return not self.reached(tally) and tally.dead > (tally.missing - 1 if self.any_one else 0)
+
+    def undecided(self, tally: Tally) -> bool:
+        """Return whether it is neither."""
+        return not (self.reached(tally) or self.hopeless(tally))
+
+    def subject(self, group: int) -> Subject:
+        """Return what wakes those who wait for it: the arrival that decides, and no other."""
+        return Subject("sync", (group, self.state, self.role, self.any_one))
+
+
+def decided(data: Mapping[str, Any]) -> Iterator[Subject]:
+    """Yield what the arrival that a `sync` event tells of may decide."""
+    for role, complete in ((None, data["complete"]), *data["roles"].items()):
+        for any_one in (True, False) if complete else (True,):
+            yield Meeting(data["state"], role, any_one).subject(data["recipe_set"])
 
 
 @frozen
@@ -56,6 +91,14 @@ class StateOverview:
     waiting: frozenset[int]
 
 
+@frozen
+class Overview:
+    """States of a set by name, and whether there are more behind them."""
+
+    states: tuple[StateOverview, ...]
+    more: bool
+
+
 class Sync:
     """Where the recipes of a set meet."""
 
@@ -63,31 +106,26 @@ class Sync:
         self._ground = ground
         self._access = access
 
-    def arrive(self, caller: Caller, recipe: int, state: str, said: str | None) -> bool:
-        """Note that a recipe is there, and what it says to the others (JSON text); False when it was before.
+    def arrive(self, caller: Caller, recipe: int, state: str, read: Callable[[], str | None]) -> bool:
+        """Note that a recipe is there, and what it says to the others; False when it was before.
 
-        A repeated call replaces what was said. Raises `BadSyncState`, `RecipeFinished`, `RecipeNotAssigned`,
-        `TooManySyncStates`.
+        `read` returns what is said, as JSON text; it is called only for those who may say something. A repeated call
+        replaces it. Raises `BadSyncState`, `RecipeFinished`, `RecipeNotAssigned`, `TooManySyncStates`.
         """
         _check_state(state)
+        with self._ground.read() as tx:
+            self._access.require_harness(tx, caller, _recipe(tx, recipe).id)
+        said = read()
         with self._ground.change() as change:
             found = lifecycle.recipe_of(change, recipe)
             self._access.require_harness(change.tx, caller, found.id)
             _require_live(found)
+            recipes.stop_waiting(change.tx, found.id)
             new = sync.arrive(change.tx, found.id, state, said, change.now)
             if new:
                 if sync.count_states(change.tx, found.id) > MOST_STATES:
                     raise TooManySyncStates(f"a recipe reaches at most {MOST_STATES} sync states")
-                complete = sync.missing(change.tx, found.recipe_set, state) == 0
-                change.event(
-                    "sync",
-                    found.job,
-                    job=found.job,
-                    recipe_set=found.recipe_set,
-                    state=state,
-                    recipe=found.id,
-                    complete=complete,
-                )
+                self._tell(change, found, state)
             return new
 
     def wait(
@@ -100,79 +138,107 @@ class Sync:
         `TooManyWaiters` when it would have to wait.
         """
         _check_state(state)
-        role = None if role == EVERYONE else role
-
-        def look() -> Attendance | None:
-            if step == "all" and self._undecided(recipe, group, state):
-                return None
-            found = self._attendance(caller, recipe, state, role, any_one=any_one)
-            return found if found.reached else None
-
-        found = self._attendance(caller, recipe, state, role, any_one=any_one)
+        meeting = Meeting(state, None if role == RECIPE_MEMBERS else role, any_one)
+        found = self._attendance(caller, recipe, meeting)
         if found.reached or seconds <= 0:
             return found
-        group = self._begin(caller, recipe, state, seconds)
-        # who waits for all is only woken by the last; every arrival would wake 500 who wait 500 times
-        step = "all" if role is None and not any_one else "each"
-        subjects = {Subject("sync", (group, state, step)), Subject("set", group)}
-        try:
-            reached = self._ground.notifier.wait(subjects, look, seconds)
-        except DeadPeer:
-            self._end(recipe, state)
-            raise
-        if reached is not None:
-            self._end(recipe, state)
-        return reached or self._attendance(caller, recipe, state, role, any_one=any_one)
+        with self._ground.read() as tx:
+            group = _recipe(tx, recipe).recipe_set
+        marked = False
 
-    def overview(self, caller: Caller, recipe: int) -> list[StateOverview]:
-        """Return all states that a recipe of the set has reached or waits for, for those who may read the job."""
+        def begun() -> None:
+            nonlocal marked
+            self._mark(recipe, state, seconds)
+            marked = True
+
+        def look() -> Attendance | None:
+            with self._ground.read() as tx:
+                undecided = meeting.undecided(sync.tally(tx, group, state, meeting.role))
+                if undecided and recipes.is_live(tx, recipe):
+                    return None
+            return self._attendance(caller, recipe, meeting)
+
+        subjects = {meeting.subject(group), Subject("set", group)}
+        try:
+            reached = self._ground.notifier.wait(subjects, look, seconds, holder=("recipe", recipe), begun=begun)
+        except TackroomError:
+            if marked:
+                self._unmark(recipe, state)
+            raise
+        if reached is None:
+            # it counts as waiting for a little longer: it is about to call again
+            return self._attendance(caller, recipe, meeting)
+        if meeting.role is not None or any_one:
+            # whoever completes the set has unmarked all who wait for all of it
+            self._unmark(recipe, state)
+        return reached
+
+    def overview(self, caller: Caller, recipe: int, *, after: str = "", limit: int = 100) -> Overview:
+        """Return states that a recipe of the set has reached or waits for, by name, for those who may read the job.
+
+        Those behind `after`; at most `limit`, and so few that they tell of `MOST_ENTRIES` recipes together.
+        """
         with self._ground.read() as tx:
             found = _recipe(tx, recipe)
             self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
+            most = min(limit, max(1, MOST_ENTRIES // len(recipes.load_peers(tx, found.recipe_set))))
+            states = sync.states_of(tx, found.recipe_set, after=after, limit=most + 1)
             now = self._ground.clock()
             made = []
-            for state in sync.states_of(tx, found.recipe_set):
+            for state in states[:most]:
                 everyone = sync.attendants(tx, found.recipe_set, state)
                 waiting = {one.recipe for one in everyone if one.waits_for == state and (one.waits_until or 0) > now}
-                if waiting or any(one.there is not None for one in everyone):
-                    made.append(StateOverview(state, tuple(everyone), frozenset(waiting)))
-            return made
+                made.append(StateOverview(state, tuple(everyone), frozenset(waiting)))
+            return Overview(tuple(made), len(states) > most)
 
-    def _begin(self, caller: Caller, recipe: int, state: str, seconds: float) -> int:
-        """Note that a recipe waits, which counts as past its watchdog when its peers are; return its set."""
+    def _tell(self, change: Change, recipe: Recipe, state: str) -> None:
+        """Record an arrival, and what it completes; who waited for that does not wait any more."""
+        group = recipe.recipe_set
+        complete = sync.tally(change.tx, group, state, None).missing == 0
+        if complete:
+            recipes.stop_all_waiting(change.tx, group, state)
+        played = {role or STANDALONE for role in recipe.task_roles} | ({recipe.role} if recipe.role else set())
+        roles = {role: sync.tally(change.tx, group, state, role).missing == 0 for role in sorted(played)}
+        change.event(
+            "sync",
+            recipe.job,
+            job=recipe.job,
+            recipe_set=group,
+            state=state,
+            recipe=recipe.id,
+            complete=complete,
+            roles=roles,
+        )
+
+    def _mark(self, recipe: int, state: str, seconds: float) -> None:
+        """Note that a recipe waits, which counts as past its watchdog when its peers are."""
         with self._ground.change() as change:
-            found = lifecycle.recipe_of(change, recipe)
-            self._access.require_harness(change.tx, caller, found.id)
             until = change.now + seconds + BETWEEN_CALLS
-            recipes.begin_waiting(change.tx, found.id, state, now=change.now, until=until)
-            return found.recipe_set
+            recipes.update_recipe(change.tx, recipe, waits_for=state, waits_until=until)
 
-    def _end(self, recipe: int, state: str) -> None:
+    def _unmark(self, recipe: int, state: str) -> None:
         with self._ground.change() as change:
             recipes.stop_waiting(change.tx, recipe, state)
 
-    def _undecided(self, recipe: int, group: int, state: str) -> bool:
-        """Return whether there is nothing to say yet to who waits for all: 500 who look must not cost 500 times 500."""
-        with self._ground.read() as tx:
-            return recipes.is_live(tx, recipe) and sync.undecided(tx, group, state)
-
-    def _attendance(self, caller: Caller, recipe: int, state: str, role: str | None, *, any_one: bool) -> Attendance:
+    def _attendance(self, caller: Caller, recipe: int, meeting: Meeting) -> Attendance:
         with self._ground.read() as tx:
             found = _recipe(tx, recipe)
             self._access.require_harness(tx, caller, found.id)
             _require_live(found)
-            wanted = sync.attendants(tx, found.recipe_set, state)
-            if role is not None:
-                by_task = sync.with_task_role(tx, found.recipe_set, role)
-                wanted = [one for one in wanted if one.role == role or one.recipe in by_task]
+            wanted = sync.attendants(tx, found.recipe_set, meeting.state)
+            if meeting.role is not None:
+                players = sync.players(tx, found.recipe_set, meeting.role)
+                wanted = [one for one in wanted if one.recipe in players]
         if not wanted:
-            raise Invalid(f"no recipe of the set has the role {role!r}", field="role")
+            raise Invalid(f"no recipe of the set has the role {meeting.role!r}", field="role")
         there = tuple(one for one in wanted if one.there is not None)
         missing = tuple(one for one in wanted if one.there is None)
-        reached = not missing or (any_one and bool(there))
-        if not reached:
-            _require_hope(missing, state, any_one=any_one)
-        return Attendance(reached, there, missing)
+        dead = [one for one in missing if one.status.finished]
+        tally = sync.Tally(len(there), len(missing), len(dead))
+        if meeting.hopeless(tally):
+            names = ", ".join(f"recipe {one.recipe} ({one.system}) has ended ({one.status})" for one in dead)
+            raise DeadPeer(f"{names} without reaching {meeting.state}")
+        return Attendance(meeting.reached(tally), there, missing)
 
 
 def _recipe(tx: Connection, recipe: int) -> Recipe:
@@ -187,14 +253,6 @@ def _require_live(recipe: Recipe) -> None:
         raise RecipeFinished
     if recipe.assigned is None:
         raise RecipeNotAssigned
-
-
-def _require_hope(missing: Sequence[Attendant], state: str, *, any_one: bool) -> None:
-    """Raise `DeadPeer` when who is missing cannot arrive any more."""
-    dead = [one for one in missing if one.status.finished]
-    if dead and (len(dead) == len(missing) or not any_one):
-        names = ", ".join(f"recipe {one.recipe} ({one.system}) has ended ({one.status})" for one in dead)
-        raise DeadPeer(f"{names} without reaching {state}")
 
 
 def _check_state(state: str) -> None:

@@ -36,9 +36,10 @@ class Tasks:
             found = lifecycle.recipe_of(change, recipe)
             self._access.require_harness(change.tx, caller, found.id)
             target = lifecycle.task_of(found, task)
+            recipes.stop_waiting(change.tx, found.id)
             if status is not None:
                 self._move(change, found, target, status, message)
-            named = {key: value for key, value in (("name", name), ("version", version)) if value is not None}
+            named = {key: value for key, value in (("reported_name", name), ("version", version)) if value is not None}
             if named:
                 recipes.update_task(change.tx, target.id, **named)
             return lifecycle.task_of(lifecycle.recipe_of(change, recipe), task)

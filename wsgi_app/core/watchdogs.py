@@ -40,14 +40,14 @@ class Watchdogs:
                 raise RecipeFinished
             if found.assigned is None:
                 raise RecipeNotAssigned
+            recipes.stop_waiting(change.tx, found.id)
             bounded = max(-LONGEST, min(seconds, LONGEST))
             recipes.update_recipe(change.tx, found.id, watchdog=change.now + bounded)
 
     def expire(self) -> int:
         """Abort recipes that ran longer than they may, and sets all of whose watchdogs are past; return how many.
 
-        Who waits in sync counts as past its watchdog when its peers are. A set whose recipes have done nothing but wait
-        for one another for as long as a watchdog is armed at a task's start will wait for ever: it expires, too.
+        Who waits in sync counts as past its watchdog when its peers are.
 
         Their logs stay open for a while: what the system still sends may say why it hung.
         """
@@ -57,7 +57,7 @@ class Watchdogs:
                 self._abort(change, recipe, f"The recipe took longer than its {recipe.max_seconds} seconds")
             expired = [
                 recipe
-                for group in recipes.overdue_sets(change.tx, change.now, idle=self._ground.config.watchdog_seconds)
+                for group in recipes.overdue_sets(change.tx, change.now)
                 for recipe in recipes.load_set(change.tx, group)
                 if not recipe.status.finished
             ]

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from lxml import etree
 
-from wsgi_app.documents.roles import RECIPE_MEMBERS, STANDALONE, Roles, SetRoles, known
-from wsgi_app.model import Job, Log, LogAddress, Peer, Recipe, Result, Task
+from wsgi_app.documents.roles import Roles, SetRoles, known
+from wsgi_app.model import RECIPE_MEMBERS, STANDALONE, Job, Log, LogAddress, Peer, Recipe, Result, Task
 
 #: what XML 1.0 cannot carry, in any spelling; a test may report it all the same
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -4,12 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
-from wsgi_app.model import Peer, Recipe
+from wsgi_app.model import RECIPE_MEMBERS, STANDALONE, Peer, Recipe
 from wsgi_app.states import RecipeStatus
-
-#: the roles of recipes and tasks that name none
-RECIPE_MEMBERS = "RECIPE_MEMBERS"
-STANDALONE = "STANDALONE"
 
 #: role to systems, sorted by role
 Roles = dict[str, list[str]]
@@ -41,7 +37,7 @@ class SetRoles:
 
 def known(recipe: Recipe) -> bool:
     """Return whether a recipe's set has its systems: until then nobody is told of roles."""
-    return recipe.status not in (RecipeStatus.QUEUED, RecipeStatus.SCHEDULED)
+    return recipe.assigned is not None and recipe.status is not RecipeStatus.SCHEDULED
 
 
 def _by_role(members: Iterable[tuple[str, str | None]]) -> Roles:

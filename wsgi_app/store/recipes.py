@@ -176,23 +176,18 @@ def _due_stages() -> Select[tuple[int, int]]:
     )
 
 
-def overdue_sets(tx: Connection, now: float, *, idle: float) -> list[int]:
-    """Return the recipe sets in which every unfinished recipe that has a watchdog is past it or waits in sync.
-
-    One of them must be past it; or all have done nothing but wait for one another for `idle` seconds.
-    """
+def overdue_sets(tx: Connection, now: float) -> list[int]:
+    """Return the recipe sets in which every unfinished recipe that has a watchdog is past it, or waits in sync."""
     # settled ones are finished; said so for the index: this runs every second, and finished recipes only get more
     unfinished = and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE))
     past = recipes.c.watchdog <= now
     # who only waits in sync for the others lives no longer than they do
-    waits = recipes.c.waits_until > now
-    past_together = and_(func.sum(case((or_(past, waits), 0), else_=1)) == 0, func.min(recipes.c.watchdog) <= now)
-    waiting_in_vain = func.max(case((waits, recipes.c.waits_since), else_=now)) <= now - idle
+    lives = case((or_(past, recipes.c.waits_until > now), 0), else_=1)
     query = (
         select(recipes.c.recipe_set)
         .where(unfinished, recipes.c.watchdog.is_not(None))
         .group_by(recipes.c.recipe_set)
-        .having(or_(past_together, waiting_in_vain))
+        .having(func.sum(lives) == 0, func.min(recipes.c.watchdog) <= now)
     )
     return list(tx.execute(query).scalars())
 
@@ -220,17 +215,16 @@ def update_recipe(tx: Connection, recipe: int, **values: Any) -> None:
     tx.execute(update(recipes).where(recipes.c.id == recipe).values(**values))
 
 
-def begin_waiting(tx: Connection, recipe: int, state: str, *, now: float, until: float) -> None:
-    """Note that a recipe waits for a sync state; since when, if it does not wait already."""
-    since = case((recipes.c.waits_until > now, recipes.c.waits_since), else_=now)
-    values = {"waits_for": state, "waits_since": since, "waits_until": until}
-    tx.execute(update(recipes).where(recipes.c.id == recipe).values(**values))
+def stop_waiting(tx: Connection, recipe: int, state: str | None = None) -> None:
+    """Note that a recipe no longer waits for a sync state (None: for any, it does something else)."""
+    waits = recipes.c.waits_for.is_not(None) if state is None else recipes.c.waits_for == state
+    tx.execute(update(recipes).where(recipes.c.id == recipe, waits).values(waits_for=None, waits_until=None))
 
 
-def stop_waiting(tx: Connection, recipe: int, state: str) -> None:
-    """Note that a recipe no longer waits for a sync state."""
-    mine = and_(recipes.c.id == recipe, recipes.c.waits_for == state)
-    tx.execute(update(recipes).where(mine).values(waits_for=None, waits_since=None, waits_until=None))
+def stop_all_waiting(tx: Connection, recipe_set: int, state: str) -> None:
+    """Note that no recipe of a set waits for a sync state any more."""
+    waits = and_(recipes.c.recipe_set == recipe_set, recipes.c.waits_for == state)
+    tx.execute(update(recipes).where(waits).values(waits_for=None, waits_until=None))
 
 
 def update_task(tx: Connection, task: int, **values: Any) -> None:
@@ -247,7 +241,7 @@ def _task(row: Row[Any]) -> Task:
     return Task(
         id=row.id,
         recipe=row.recipe,
-        name=row.name,
+        name=row.reported_name or row.name,
         role=row.role,
         params=row.params,
         command=None if row.command is None else tuple(row.command),

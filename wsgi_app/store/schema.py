@@ -121,9 +121,8 @@ recipes = Table(
     Column("install_started", Float),
     Column("install_finished", Float),
     Column("postinstall_finished", Float),
-    #: the sync state that it waits for, since when it does nothing but wait, and until when at the longest
+    #: the sync state that it waits for, and until when at the longest
     Column("waits_for", String(255)),
-    Column("waits_since", Float),
     Column("waits_until", Float),
     Index(None, "job"),
     Index(None, "recipe_set"),
@@ -131,6 +130,7 @@ recipes = Table(
     Index(None, "settled"),
     Index(None, "late"),
     Index(None, "watchdog"),
+    Index(None, "finished"),
 )
 
 tasks = Table(
@@ -139,6 +139,8 @@ tasks = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("recipe", Integer, ForeignKey("recipes.id"), nullable=False),
     Column("name", Text, nullable=False),
+    #: what its harness calls it
+    Column("reported_name", Text),
     Column("role", String(255)),
     Column("params", JSON, nullable=False),
     Column("command", JSON),

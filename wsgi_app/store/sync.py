@@ -1,8 +1,9 @@
 """Sync states: which recipes of a set are there, what they said with it, and who waits."""
 
-from sqlalchemy import Connection, and_, case, func, insert, select, update
+from attrs import frozen
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, not_, or_, select, update
 
-from wsgi_app.model import Attendant
+from wsgi_app.model import STANDALONE, Attendant
 from wsgi_app.states import FINISHED_RECIPE, RecipeStatus
 from wsgi_app.store.schema import recipes, sync_states, tasks
 
@@ -33,32 +34,46 @@ def attendants(tx: Connection, recipe_set: int, state: str) -> list[Attendant]:
     ]
 
 
-def undecided(tx: Connection, recipe_set: int, state: str) -> bool:
-    """Return whether recipes of a set are missing, none of which has ended."""
+@frozen
+class Tally:
+    """How many of those that are waited for are there, are missing, and of these have ended."""
+
+    there: int
+    missing: int
+    dead: int
+
+
+def tally(tx: Connection, recipe_set: int, state: str, role: str | None) -> Tally:
+    """Count the recipes of a set (of one role) with regard to a state: a fraction of what `attendants` costs."""
     there = and_(sync_states.c.recipe == recipes.c.id, sync_states.c.state == state)
-    dead = case((recipes.c.status.in_(FINISHED_RECIPE), 1), else_=0)
+    absent = sync_states.c.recipe.is_(None)
+    dead = and_(absent, recipes.c.status.in_(FINISHED_RECIPE))
     query = (
-        select(func.count(), func.coalesce(func.sum(dead), 0))
+        select(*(func.coalesce(func.sum(case((one, 1), else_=0)), 0) for one in (not_(absent), absent, dead)))
         .select_from(recipes.outerjoin(sync_states, there))
-        .where(recipes.c.recipe_set == recipe_set, sync_states.c.recipe.is_(None))
+        .where(recipes.c.recipe_set == recipe_set)
     )
-    lacking: int
-    lacking, ended = tx.execute(query).one()
-    return lacking > 0 and not ended
+    return Tally(*tx.execute(query if role is None else query.where(_plays(role))).one())
 
 
-def states_of(tx: Connection, recipe_set: int) -> list[str]:
-    """Return the states that a recipe of the set has reached or has waited for, by name."""
-    mine = recipes.c.recipe_set == recipe_set
-    reached = select(sync_states.c.state).join(recipes, recipes.c.id == sync_states.c.recipe).where(mine)
-    waited = select(recipes.c.waits_for).where(mine, recipes.c.waits_for.is_not(None))
-    return sorted(tx.execute(reached.union(waited)).scalars())
-
-
-def with_task_role(tx: Connection, recipe_set: int, role: str) -> set[int]:
-    """Return the recipes of a set that have a task of that role."""
-    query = select(tasks.c.recipe).join(recipes).where(recipes.c.recipe_set == recipe_set, tasks.c.role == role)
+def players(tx: Connection, recipe_set: int, role: str) -> set[int]:
+    """Return the recipes of a set that have that role, or a task of that role."""
+    query = select(recipes.c.id).where(recipes.c.recipe_set == recipe_set, _plays(role))
     return set(tx.execute(query).scalars())
+
+
+def _plays(role: str) -> ColumnElement[bool]:
+    mine = and_(tasks.c.recipe == recipes.c.id, func.coalesce(tasks.c.role, STANDALONE) == role)
+    return or_(recipes.c.role == role, select(tasks.c.id).where(mine).exists())
+
+
+def states_of(tx: Connection, recipe_set: int, *, after: str, limit: int) -> list[str]:
+    """Return the states that a recipe of the set has reached or waits for, by name, those behind `after`."""
+    mine = recipes.c.recipe_set == recipe_set
+    reached = select(sync_states.c.state.label("state")).join(recipes).where(mine, sync_states.c.state > after)
+    waited = select(recipes.c.waits_for.label("state")).where(mine, recipes.c.waits_for > after)
+    both = reached.union(waited).subquery()
+    return list(tx.execute(select(both.c.state).order_by(both.c.state).limit(limit)).scalars())
 
 
 def arrive(tx: Connection, recipe: int, state: str, body: str | None, now: float) -> bool:
@@ -73,10 +88,3 @@ def arrive(tx: Connection, recipe: int, state: str, body: str | None, now: float
 def count_states(tx: Connection, recipe: int) -> int:
     """Return how many states a recipe has reached."""
     return tx.execute(select(func.count()).where(sync_states.c.recipe == recipe)).scalar_one()
-
-
-def missing(tx: Connection, recipe_set: int, state: str) -> int:
-    """Return how many recipes of a set are not there."""
-    there = select(sync_states.c.recipe).where(sync_states.c.state == state)
-    query = select(func.count()).where(recipes.c.recipe_set == recipe_set, recipes.c.id.not_in(there))
-    return tx.execute(query).scalar_one()

@@ -90,11 +90,27 @@ def test_bad_queries(pair: Set, query: str, field: str) -> None:
     assert pair.get(0, query=query, status=400).json["error"]["field"] == field
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff", b"NaN", b"1e999", b'"\\ud800"', b"[" * 4000])
+@pytest.mark.parametrize("body", [b"{", b"\xff", b"NaN", b"1e999", b'"\\ud800"', b"[" * 4000, b"[" * 34 + b"]" * 34])
 def test_bad_bodies(pair: Set, body: bytes) -> None:
     """What is no JSON for everybody is 400, and the recipe is not there."""
     assert pair.put(0, body=body, status=400).json["error"]["code"] == "document.invalid"
     assert pair.get(1).json["said"] == {}
+
+
+def test_deep(pair: Set) -> None:
+    """32 levels may be said, and everybody can read them."""
+    pair.put(0, body=b"[" * 33 + b"]" * 33, status=201)
+    assert pair.get(1).json["said"]
+
+
+def test_paged(pair: Set, web: TestApp) -> None:
+    """The overview is paged like every list."""
+    for state in "abc":
+        pair.put(0, state, status=201)
+    page = web.get(f"/recipes/{pair.recipes[0]}/sync/?limit=2").json
+    following = web.get(f"/recipes/{pair.recipes[0]}/sync/{page['next']}").json
+    assert [state["state"] for state in page["states"] + following["states"]] == ["a", "b", "c"]
+    assert following["next"] is None
 
 
 def test_size(pair: Set) -> None:
@@ -117,7 +133,7 @@ def test_who_may(pair: Set, web: TestApp, admin: dict[str, str]) -> None:
 def test_overview(pair: Set, web: TestApp, admin: dict[str, str]) -> None:
     """All states of the set, with who is there since when and who waits."""
     url = f"/recipes/{pair.recipes[0]}/sync/"
-    assert web.get(url).json == {"states": []}
+    assert web.get(url).json == {"states": [], "next": None}
     pair.put(1, "b", b"2")
     pair.put(0, "a")
     states = web.get(url).json["states"]

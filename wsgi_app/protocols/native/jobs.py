@@ -10,15 +10,8 @@ from wsgi_app.documents import jobjson, jobxml
 from wsgi_app.model import Job, Result
 from wsgi_app.protocols import web
 from wsgi_app.protocols.native import wire
+from wsgi_app.protocols.native.wire import LARGEST_PAGE, LONGEST_WAIT, PAGE, WAIT
 from wsgi_app.protocols.web import Request
-
-#: entries of a page unless the caller says otherwise, and at most
-PAGE = 100
-LARGEST_PAGE = 1000
-
-#: seconds that a waiting call lasts unless the caller says otherwise, and at most
-WAIT = 30
-LONGEST_WAIT = 300
 
 _PARSERS = {
     "application/json": jobjson.parse_job,

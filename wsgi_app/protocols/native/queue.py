@@ -9,7 +9,7 @@ from wsgi_app.core.gateway import Gateway
 from wsgi_app.core.queue import Place, Waiting
 from wsgi_app.errors import Invalid
 from wsgi_app.protocols import web
-from wsgi_app.protocols.native.jobs import LARGEST_PAGE, PAGE
+from wsgi_app.protocols.native.wire import LARGEST_PAGE, PAGE
 from wsgi_app.protocols.web import Request
 
 #: priority and set of the last entry of a page

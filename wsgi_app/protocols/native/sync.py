@@ -12,11 +12,12 @@ from wsgi_app.documents import jobjson
 from wsgi_app.errors import BadDocument, TooLarge
 from wsgi_app.model import Attendant
 from wsgi_app.protocols import web
-from wsgi_app.protocols.native.jobs import LONGEST_WAIT, WAIT
+from wsgi_app.protocols.native.wire import LARGEST_PAGE, LONGEST_WAIT, PAGE, WAIT
 from wsgi_app.protocols.web import Request
 
-#: bytes that a recipe may say to the others with a state
+#: bytes that a recipe may say to the others with a state, and how deep it may nest them
 LONGEST_SAYING = 4096
+DEEPEST_SAYING = 32
 
 
 class Sync:
@@ -27,8 +28,7 @@ class Sync:
 
     def arrive(self, request: Request, recipe: int, state: str) -> Response:
         """PUT /recipes/R/sync/STATE: 201 the first time, then 204."""
-        said = _saying(request.get_data())
-        if self._gateway.sync.arrive(request.caller, recipe, state, said):
+        if self._gateway.sync.arrive(request.caller, recipe, state, lambda: _saying(request)):
             return web.json_response({"recipe": recipe, "state": state}, 201)
         return web.no_content()
 
@@ -53,9 +53,12 @@ class Sync:
         )
 
     def overview(self, request: Request, recipe: int) -> Response:
-        """GET /recipes/R/sync/: all states of the recipe's set."""
-        found = self._gateway.sync.overview(request.caller, recipe)
-        return web.json_response({"states": [_state_value(state) for state in found]})
+        """GET /recipes/R/sync/: the states of the recipe's set."""
+        limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
+        after = request.args.get("after", "")
+        found = self._gateway.sync.overview(request.caller, recipe, after=after, limit=limit)
+        following = web.next_page(request, found.states[-1].state) if found.more else None
+        return web.json_response({"states": [_state_value(state) for state in found.states], "next": following})
 
 
 def _state_value(state: StateOverview) -> dict[str, Any]:
@@ -80,17 +83,26 @@ def _said(one: Attendant) -> Any:
     return None if one.said is None else json.loads(one.said)
 
 
-def _saying(body: bytes) -> str | None:
+def _saying(request: Request) -> str | None:
     """Return what a recipe says as JSON text, None for nothing. Raises `TooLarge`, `BadDocument`."""
+    if (request.content_length or 0) > LONGEST_SAYING:
+        raise TooLarge(f"what is said with a sync state has at most {LONGEST_SAYING} bytes")
+    body = request.get_data()
     if not body:
         return None
-    if len(body) > LONGEST_SAYING:
-        raise TooLarge(f"what is said with a sync state has at most {LONGEST_SAYING} bytes")
     value = jobjson.parse(body)
+    if _deeper(value, DEEPEST_SAYING):
+        raise BadDocument(f"what is said with a sync state is nested at most {DEEPEST_SAYING} deep")
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise BadDocument("a number in it is too large for JSON") from None
     if not jobjson.is_text(text):
         raise BadDocument("half a surrogate pair is no text")
     return text
+
+
+def _deeper(value: object, deepest: int) -> bool:
+    """Return whether a JSON value is nested deeper than that: answers nest it deeper still."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(deepest == 0 or _deeper(one, deepest - 1) for one in inner)

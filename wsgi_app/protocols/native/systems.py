@@ -13,7 +13,7 @@ from wsgi_app.errors import Invalid
 from wsgi_app.model import System
 from wsgi_app.protocols import web
 from wsgi_app.protocols.native import wire
-from wsgi_app.protocols.native.jobs import LARGEST_PAGE, LONGEST_WAIT, PAGE
+from wsgi_app.protocols.native.wire import LARGEST_PAGE, LONGEST_WAIT, PAGE
 from wsgi_app.protocols.web import Request
 from wsgi_app.states import SystemHealth
 

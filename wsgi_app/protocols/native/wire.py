@@ -14,6 +14,14 @@ from wsgi_app.states import SystemState
 
 STATUS = web.STATUS
 
+#: entries of a page unless the caller says otherwise, and at most
+PAGE = 100
+LARGEST_PAGE = 1000
+
+#: seconds that a waiting call lasts unless the caller says otherwise, and at most
+WAIT = 30
+LONGEST_WAIT = 300
+
 
 def refuse(error: Exception) -> Response:
     """Say no: `{"error": {"code", "message", "field"}}`."""

@@ -10,9 +10,11 @@ down_revision = "0001"
 def upgrade() -> None:
     """Bring the schema one step forward."""
     op.add_column("jobs", sa.Column("warnings", sa.JSON(), server_default="[]", nullable=False))
-    for name in ("install_started", "install_finished", "postinstall_finished", "waits_since", "waits_until"):
+    for name in ("install_started", "install_finished", "postinstall_finished", "waits_until"):
         op.add_column("recipes", sa.Column(name, sa.Float(), nullable=True))
     op.add_column("recipes", sa.Column("waits_for", sa.String(length=255), nullable=True))
+    op.create_index(op.f("ix_recipes_finished"), "recipes", ["finished"], unique=False)
+    op.add_column("tasks", sa.Column("reported_name", sa.Text(), nullable=True))
     op.create_table(
         "new_idempotency",
         sa.Column("scope", sa.String(length=300), nullable=False),
