@@ -22,6 +22,9 @@ class TaskStatus(StrEnum):
         return self in (TaskStatus.COMPLETED, TaskStatus.ABORTED, TaskStatus.CANCELLED)
 
 
+UNFINISHED_TASK = tuple(status for status in TaskStatus if not status.finished)
+
+
 class RecipeStatus(StrEnum):
     """How far a recipe has come; in this order."""
 

@@ -24,7 +24,11 @@ class Once:
 
     @classmethod
     def of(cls, scope: str, key: str | None, asked: object) -> "Once":
-        """Return the call that asks for this value (told apart by `repr`). Raises `Invalid` for a key too long."""
+        """Return the call that asks for this value (told apart by `repr`). Raises `Invalid` for a key too long.
+
+        An empty key is none.
+        """
+        key = key or None
         if key is not None and len(key) > LONGEST_KEY:
             raise Invalid(f"an {FIELD} has at most {LONGEST_KEY} characters", field=FIELD)
         return cls(scope, key, hashlib.sha256(repr(asked).encode("utf-8", "replace")).hexdigest())

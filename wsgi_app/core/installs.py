@@ -5,6 +5,7 @@ from typing import Any
 from wsgi_app.core import lifecycle, systems
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.ending import end_recipes
 from wsgi_app.errors import RecipeFinished, RecipeNotAssigned
 from wsgi_app.model import Caller, Recipe
 from wsgi_app.states import TaskStatus
@@ -60,7 +61,7 @@ class Installs:
                 if found.assigned is None:
                     raise RecipeNotAssigned
                 grace = self._ground.config.grace_seconds
-                lifecycle.end_tasks(change, found, TaskStatus.ABORTED, FAILED, grace=grace)
+                end_recipes(change, [found], TaskStatus.ABORTED, FAILED, grace=grace)
                 systems.assign(change, self._ground)
 
     def _live(self, change: Change, caller: Caller, recipe: int) -> Recipe:

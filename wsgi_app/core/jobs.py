@@ -4,14 +4,15 @@ from collections.abc import Callable, Collection
 
 from sqlalchemy import Connection
 
-from wsgi_app.core import lifecycle, submission, systems
+from wsgi_app.core import submission, systems
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.ending import end_recipes
 from wsgi_app.core.idempotency import Once
 from wsgi_app.core.notifier import Subject
 from wsgi_app.errors import Denied, Invalid, NoSuchJob
-from wsgi_app.model import Caller, Job, NewJob
-from wsgi_app.states import RecipeStatus, TaskStatus
+from wsgi_app.model import Caller, Job, NewJob, Recipe
+from wsgi_app.states import TaskStatus
 from wsgi_app.store import jobs
 from wsgi_app.store import systems as store_systems
 
@@ -44,7 +45,7 @@ class Jobs:
             return self._store(change, new, owner, idempotency_key)
 
     def retry(self, caller: Caller, job: int, *, idempotency_key: str | None = None) -> Job:
-        """Submit a job once more, as it was submitted (a task's name apart that its harness gave since).
+        """Submit a job once more, as it was submitted whatever came of it.
 
         Whoever may read it and submit may do so, and owns the copy.
 
@@ -62,7 +63,9 @@ class Jobs:
         self, change: Change, new: NewJob, owner: str, idempotency_key: str | None, *, retry_of: int | None = None
     ) -> Job:
         """Store a job that was checked, once for each idempotency key."""
-        once = Once.of(f"user {owner}", idempotency_key, (new, retry_of))
+        # of a retry it does not matter what it copies: the same call is the same retry
+        asked = new if retry_of is None else f"retry {retry_of}"
+        once = Once.of(f"user {owner}", idempotency_key, asked)
         earlier = once.made(change)
         if earlier is not None:
             return _loaded(jobs.load_job(change.tx, earlier))
@@ -117,7 +120,7 @@ class Jobs:
     def cancel(self, caller: Caller, job: int) -> None:
         """Cancel what is unfinished of a job (its owner and admins); nothing when all is.
 
-        What runs leaves its logs open for `CANCEL_GRACE` seconds: its harness may have something left to say.
+        What runs or is being installed may have something left to say: its logs stay open for `CANCEL_GRACE` seconds.
         """
         with self._ground.change() as change:
             found = jobs.load_job(change.tx, job)
@@ -126,17 +129,23 @@ class Jobs:
             actor = self._access.require(change.tx, caller, "submit")
             if actor.user != found.owner and not actor.admin:
                 raise Denied("this is another user's job")
-            for group in found.recipe_sets:
-                for recipe in group.recipes:
-                    if not recipe.status.finished:
-                        grace = CANCEL_GRACE if recipe.status is RecipeStatus.RUNNING else 0
-                        lifecycle.end_tasks(change, recipe, TaskStatus.CANCELLED, None, grace=grace)
+            unfinished = [
+                recipe for group in found.recipe_sets for recipe in group.recipes if not recipe.status.finished
+            ]
+            busy = [recipe for recipe in unfinished if _at_work(recipe)]
+            idle = [recipe for recipe in unfinished if not _at_work(recipe)]
+            end_recipes(change, busy, TaskStatus.CANCELLED, None, grace=CANCEL_GRACE)
+            end_recipes(change, idle, TaskStatus.CANCELLED, None)
             systems.assign(change, self._ground)
 
     def _submitter(self, caller: Caller, tx: Connection) -> str:
         if self._ground.config.anonymous_submit and not caller.authorization:
             return ANONYMOUS
         return self._access.require(tx, caller, "submit").user
+
+
+def _at_work(recipe: Recipe) -> bool:
+    return recipe.started is not None or recipe.install_started is not None
 
 
 def _loaded(job: Job | None) -> Job:

@@ -86,20 +86,7 @@ def end_task(change: Change, recipe: Recipe, task: Task, status: TaskStatus, *, 
         change.gate(recipe.id, gate.task_name(task.id))
 
 
-def end_tasks(change: Change, recipe: Recipe, status: TaskStatus, message: str | None, *, grace: float = 0.0) -> None:
-    """End every unfinished task of a recipe and so the recipe; with a Warn each when there is a message."""
-    # one without a system never had logs
-    grace = grace if recipe.assigned is not None else 0.0
-    for task in recipe.tasks:
-        if not task.status.finished:
-            end_task(change, recipe, task, status, closes=change.now + grace)
-            if message is not None:
-                add_result(change, recipe, task.id, path="/", result=ResultValue.WARN, score=0, message=message)
-    recipes.update_recipe(change.tx, recipe.id, reason=message)
-    refresh(change, recipe.id, grace=grace)
-
-
-def refresh(change: Change, recipe_id: int, *, grace: float = 0.0) -> None:
+def refresh(change: Change, recipe_id: int) -> None:
     """Bring the status of recipe, set and job in line with the tasks, and finish the recipe when they have."""
     recipe = recipe_of(change, recipe_id)
     status = recipe_status(task.status for task in recipe.tasks)
@@ -107,12 +94,9 @@ def refresh(change: Change, recipe_id: int, *, grace: float = 0.0) -> None:
         return
     values: dict[str, object] = {"status": status}
     if status.finished:
-        closes = change.now + grace
-        cancelling = status is RecipeStatus.CANCELLED and closes > change.now
-        values.update(finished=change.now, watchdog=None, closes=closes, cancelling=cancelling)
-        _release(change, recipe)
-        if closes <= change.now:
-            change.gate(recipe.id, gate.CLOSED)
+        values.update(finished=change.now, watchdog=None, closes=change.now)
+        release(change, recipe)
+        change.gate(recipe.id, gate.CLOSED)
     elif recipe.started is None:
         values["started"] = change.now
     recipes.update_recipe(change.tx, recipe.id, **values)
@@ -122,29 +106,26 @@ def refresh(change: Change, recipe_id: int, *, grace: float = 0.0) -> None:
         start_set(change, recipe.recipe_set)
     refresh_set(change, recipe.recipe_set)
     refresh_job(change, recipe.job)
-    if status.finished and recipe.assigned is None:
-        settle(change, recipe.id, late=False)
 
 
-def _release(change: Change, recipe: Recipe) -> None:
-    """Free the recipe's system; it is there again when it claims."""
+def release(change: Change, recipe: Recipe) -> None:
+    """Free the recipe's system, if it has one; it is there again when it claims."""
+    if recipe.assigned is None or recipe.system is None:
+        return
     systems.release(change.tx, recipe.id)
-    freed = None if recipe.assigned is None or recipe.system is None else systems.load_system(change.tx, recipe.system)
+    freed = systems.load_system(change.tx, recipe.system)
     if freed is not None:
         change.event("system", None, name=freed.name, state=SystemState.OFFLINE, health=freed.health, recipe=None)
 
 
 def start_set(change: Change, recipe_set: int, *, told: int | None = None) -> None:
     """Let the recipes of a set start, once all that are not finished have systems; `told` has told its system."""
-    if not recipes.is_whole(change.tx, recipe_set):
-        return
-    for peer in recipes.load_set(change.tx, recipe_set):
-        if peer.status is RecipeStatus.SCHEDULED:
-            recipes.update_recipe(change.tx, peer.id, status=RecipeStatus.WAITING)
-            change.recipe_event(peer, status=RecipeStatus.WAITING)
-            # its system may be waiting for the set to be whole
-            if peer.id != told:
-                tell_running(change, systems.load_system(change.tx, peer.system or ""), peer.id)
+    for peer in recipes.startable(change.tx, recipe_set):
+        recipes.update_recipe(change.tx, peer.id, status=RecipeStatus.WAITING)
+        change.recipe_event(peer, status=RecipeStatus.WAITING)
+        # its system may be waiting for the set to be whole
+        if peer.id != told:
+            tell_running(change, systems.load_system(change.tx, peer.system or ""), peer.id)
 
 
 def tell_running(change: Change, system: System | None, recipe: int) -> None:

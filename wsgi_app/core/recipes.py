@@ -5,6 +5,7 @@ from attrs import frozen
 from wsgi_app.core import access, lifecycle, systems
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.ending import end_recipes
 from wsgi_app.core.gateimage import image_of
 from wsgi_app.core.matching import fits
 from wsgi_app.errors import Conflict, Invalid, NoSuchRecipe, RecipeFinished, RecipeNotAssigned, SystemBusy
@@ -78,7 +79,7 @@ class Recipes:
             if not found.status.finished:
                 text = message or "Aborted by its harness"
                 grace = 0 if self._ground.gate.admits(caller, found.id) else self._ground.config.grace_seconds
-                lifecycle.end_tasks(change, found, TaskStatus.ABORTED, text, grace=grace)
+                end_recipes(change, [found], TaskStatus.ABORTED, text, grace=grace)
                 systems.assign(change, self._ground)
 
     def issue_key(self, caller: Caller, recipe: int, *, rotate: bool = False, system: str | None = None) -> Key:

@@ -1,10 +1,12 @@
 """Watchdogs: the time at which a recipe is aborted. Source: design.md section 6, harness-beaker.md 1.7."""
 
 import math
+from collections.abc import Sequence
 
 from wsgi_app.core import lifecycle, systems
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.ending import end_recipes
 from wsgi_app.errors import NoSuchRecipe, RecipeFinished, RecipeNotAssigned
 from wsgi_app.model import Caller, Recipe
 from wsgi_app.states import TaskStatus
@@ -54,18 +56,18 @@ class Watchdogs:
         with self._ground.change() as change:
             overlong = [lifecycle.recipe_of(change, number) for number in recipes.overlong(change.tx, change.now)]
             for recipe in overlong:
-                self._abort(change, recipe, f"The recipe took longer than its {recipe.max_seconds} seconds")
+                text = f"The recipe took longer than its {recipe.max_seconds} seconds"
+                self._abort(change, [recipe], text)
             expired = [
                 recipe
                 for group in recipes.overdue_sets(change.tx, change.now)
                 for recipe in recipes.load_set(change.tx, group)
                 if not recipe.status.finished
             ]
-            for recipe in expired:
-                self._abort(change, recipe, EXPIRED)
+            self._abort(change, expired, EXPIRED)
             if overlong or expired:
                 systems.assign(change, self._ground)
             return len(overlong) + len(expired)
 
-    def _abort(self, change: Change, recipe: Recipe, message: str) -> None:
-        lifecycle.end_tasks(change, recipe, TaskStatus.ABORTED, message, grace=self._ground.config.grace_seconds)
+    def _abort(self, change: Change, members: Sequence[Recipe], message: str) -> None:
+        end_recipes(change, members, TaskStatus.ABORTED, message, grace=self._ground.config.grace_seconds)

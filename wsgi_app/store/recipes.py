@@ -6,10 +6,10 @@ from itertools import groupby
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, func, not_, or_, select, update
 
 from wsgi_app.model import Peer, Recipe, Requires, Task
-from wsgi_app.states import FINISHED_RECIPE, LogState, RecipeStatus, ResultValue, TaskStatus
+from wsgi_app.states import FINISHED_RECIPE, UNFINISHED_TASK, LogState, RecipeStatus, ResultValue, TaskStatus
 from wsgi_app.store.schema import jobs, logs, recipe_sets, recipes, tasks
 
 
@@ -152,11 +152,12 @@ def is_live(tx: Connection, recipe: int) -> bool:
     return tx.execute(live).first() is not None
 
 
-def is_whole(tx: Connection, recipe_set: int) -> bool:
-    """Return whether all unfinished recipes of a set have systems."""
-    unfinished = and_(recipes.c.recipe_set == recipe_set, recipes.c.status.not_in(FINISHED_RECIPE))
-    lacking = select(recipes.c.id).where(unfinished, recipes.c.assigned.is_(None))
-    return tx.execute(lacking.limit(1)).first() is None
+def startable(tx: Connection, recipe_set: int) -> list[Recipe]:
+    """Return the scheduled recipes of a set, without tasks, if all that are unfinished have systems; else none."""
+    mine = recipes.c.recipe_set == recipe_set
+    lacking = select(recipes.c.id).where(mine, recipes.c.status == RecipeStatus.QUEUED)
+    scheduled = select(recipes).where(mine, recipes.c.status == RecipeStatus.SCHEDULED, not_(lacking.exists()))
+    return [_recipe(row, ()) for row in tx.execute(scheduled.order_by(recipes.c.id))]
 
 
 def is_due(tx: Connection, recipe: Recipe) -> bool:
@@ -225,6 +226,19 @@ def stop_all_waiting(tx: Connection, recipe_set: int, state: str) -> None:
     """Note that no recipe of a set waits for a sync state any more."""
     waits = and_(recipes.c.recipe_set == recipe_set, recipes.c.waits_for == state)
     tx.execute(update(recipes).where(waits).values(waits_for=None, waits_until=None))
+
+
+def end_tasks(tx: Connection, recipe: int, *, status: TaskStatus, finished: float, closes: float) -> None:
+    """End all unfinished tasks of a recipe."""
+    unfinished = and_(tasks.c.recipe == recipe, tasks.c.status.in_(UNFINISHED_TASK))
+    tx.execute(update(tasks).where(unfinished).values(status=status, finished=finished, closes=closes))
+
+
+def set_results(tx: Connection, numbers: Sequence[int], result: ResultValue) -> None:
+    """Set the result of these tasks."""
+    if numbers:
+        one = update(tasks).where(tasks.c.id == bindparam("task")).values(result=result)
+        tx.execute(one, [{"task": number} for number in numbers])
 
 
 def update_task(tx: Connection, task: int, **values: Any) -> None:

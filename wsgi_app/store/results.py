@@ -1,6 +1,6 @@
 """Results, and the logs in which some of them were found."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
@@ -14,6 +14,12 @@ from wsgi_app.store.schema import logs, results, tasks
 def insert_result(tx: Connection, result: Result) -> None:
     """Store one result; its id was taken from the sequence."""
     tx.execute(insert(results).values(_values(result)))
+
+
+def insert_results(tx: Connection, new: Sequence[Result]) -> None:
+    """Store results; their ids were taken from the sequence."""
+    if new:
+        tx.execute(insert(results), [_values(result) for result in new])
 
 
 def replace_parsed(
@@ -38,8 +44,7 @@ def replace_parsed(
         )
         for number, item in zip(ids.take(tx, len(parsed)) if parsed else (), parsed, strict=True)
     ]
-    if new:
-        tx.execute(insert(results), [_values(result) for result in new])
+    insert_results(tx, new)
     return new, gone
 
 
@@ -79,8 +84,9 @@ def count_reported(tx: Connection, recipe: int) -> int:
 
 
 def has_message(tx: Connection, recipe: int, message: str) -> bool:
-    """Return whether the recipe has a result with that message, not found in a log."""
-    query = select(results.c.id).where(reported(recipe), results.c.message == message)
+    """Return whether the recipe has a Warn with that message at its root, not found in a log."""
+    warns = and_(results.c.result == ResultValue.WARN, results.c.path == "/", results.c.message == message)
+    query = select(results.c.id).where(reported(recipe), warns)
     return tx.execute(query.limit(1)).first() is not None
 
 
