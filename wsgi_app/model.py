@@ -310,7 +310,7 @@ class System:
     #: the recipe that it holds
     recipe: int | None
     last_seen: float | None
-    #: until when its last claim counts
+    #: until when its last claim counts, or counted: the end of its last recipe ends that, too
     claimed_until: float | None
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from wsgi_app.core.gateway import Gateway, open_gateway
-from wsgi_app.errors import Denied
+from wsgi_app.core.change import Change
+from wsgi_app.core.gateway import open_gateway
+from wsgi_app.errors import Denied, Unauthenticated
 from wsgi_app.model import Caller, NewRecipe, NewRecipeSet
-from wsgi_app.services.timer import run as run_timer
+from wsgi_app.services.timer import GATE_ROUNDS, Timer
+from wsgi_app.states import Visibility
 
 
 def recipe(bench: Any, one: NewRecipe, **job: Any) -> int:
@@ -68,22 +70,6 @@ def test_open(bench: Any, one: NewRecipe) -> None:
     assert "open" not in bench.gate(number)
 
 
-def run_rounds(gateway: Gateway, rounds: int) -> None:
-    """Let the timer go round."""
-
-    class Rounds:
-        """Stops the timer after so many rounds, without waiting between them."""
-
-        left = rounds
-
-        def wait(self, _seconds: float) -> bool:
-            """Count."""
-            self.left -= 1
-            return self.left <= 0
-
-    run_timer(gateway, Rounds())  # type: ignore[arg-type]
-
-
 def test_settled_too(bench: Any, one: NewRecipe) -> None:
     """The timer makes the gate of settled recipes once at its start: a restored database may have none."""
     numbers = []
@@ -99,7 +85,9 @@ def test_settled_too(bench: Any, one: NewRecipe) -> None:
         for path in (bench.config.gate / str(number)).iterdir():
             path.unlink()
     (bench.config.gate / str(numbers[0]) / "open").touch()
-    run_rounds(bench.gateway, 3)
+    timer = Timer(bench.gateway)
+    for _ in range(3):
+        timer.round()
     assert {number: bench.gate(number) for number in numbers} == before
 
 
@@ -129,3 +117,53 @@ def test_an_id_given_out_again(bench: Any, one: NewRecipe) -> None:
     key(bench, number)
     assert "key-" + "0" * 40 not in bench.gate(number)
     assert len(bench.gate(number)) == 2
+
+
+def test_the_next_on_its_system(bench: Any, one: NewRecipe) -> None:
+    """While an aborted recipe still takes logs, its system's address speaks for the next recipe there and no other."""
+    bench.gateway.systems.change(bench.admin, "a", address="192.0.2.1")
+    first, second = recipe(bench, one, visibility=Visibility.PRIVATE), recipe(bench, one)
+    harness = bench.claim("a")
+    bench.gateway.recipes.abort(bench.admin, first, "enough")
+    system = Caller(None, "192.0.2.1")
+    assert bench.put(system, first, "late")
+    bench.claim("a")
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            bench.put(system, first, "forged")
+        with pytest.raises(Unauthenticated):
+            bench.gateway.recipes.get(system, first)
+        assert bench.put(system, second, "own") in (True, False)
+        bench.gateway.gate_image.rebuild()
+    assert bench.put(harness, first, "by key")
+
+
+def test_killed_before_the_gate(bench: Any, one: NewRecipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process did not show at the gate, since it was killed right after its commit, the next rebuild shows."""
+    bench.gateway.systems.change(bench.admin, "a", address="192.0.2.1")
+    number = recipe(bench, one)
+    bench.claim("a")
+    bench.run(number)
+    with monkeypatch.context() as killed:
+        killed.setattr(Change, "show", lambda *_: None)
+        bench.gateway.recipes.settle(number)
+    (bench.config.gate / str(number) / "closed").unlink()
+    assert "ip-192.0.2.1" in bench.gate(number)
+    bench.gateway.gate_image.rebuild()
+    assert "ip-192.0.2.1" not in bench.gate(number)
+    assert "closed" in bench.gate(number)
+
+
+def test_one_gate_that_cannot_be_made(bench: Any, one: NewRecipe) -> None:
+    """It keeps neither the others' gates from being mended nor watchdogs from expiring."""
+    first, second = recipe(bench, one), recipe(bench, evolve(one, system="b"))
+    for number in (first, second):
+        key(bench, number)
+    (bench.config.gate / str(first) / "directory").mkdir()
+    (bench.config.gate / str(second) / "open").touch()
+    bench.clock.now += 1800
+    timer = Timer(bench.gateway)
+    for _ in range(GATE_ROUNDS + 1):
+        timer.round()
+    assert "open" not in bench.gate(second)
+    assert bench.recipe(first).reason == "External Watchdog Expired"

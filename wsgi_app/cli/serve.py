@@ -71,7 +71,7 @@ def indexer() -> None:
 def timer() -> None:
     """Expire watchdogs and close logs."""
     logging.set_up("timer")
-    timer_service.run(open_gateway(load().config), _stop_on_signal())
+    timer_service.Timer(open_gateway(load().config)).run(_stop_on_signal())
 
 
 def _address(listen: str) -> tuple[str, int]:

@@ -4,6 +4,8 @@ Every change shows itself at the gate right after its commit; this mends what a 
 database or somebody's hand has left otherwise.
 """
 
+import logging
+
 from wsgi_app.core import gate
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.errors import TooManyBytes, TooManyLogs
@@ -11,6 +13,10 @@ from wsgi_app.model import Recipe
 from wsgi_app.states import Visibility
 from wsgi_app.store import access, jobs, recipes, results, systems
 
+log = logging.getLogger(__name__)
+
+#: seconds for which the gate of a recipe that has ended is looked after, settled or not
+JUST_ENDED = 600
 #: settled recipes whose gate is made in one transaction: writers wait so long
 BATCH = 500
 
@@ -22,9 +28,12 @@ class GateImage:
         self._ground = ground
 
     def rebuild(self) -> None:
-        """Make the gate of all recipes that are not settled."""
+        """Make the gate of all recipes that are not settled, or have ended a moment ago.
+
+        These, too: a process that was killed between a commit and its gate cannot be asked.
+        """
         with self._ground.change() as change:
-            for recipe in recipes.unsettled_recipes(change.tx):
+            for recipe in recipes.unsettled_recipes(change.tx, since=change.now - JUST_ENDED):
                 self._rewrite(change, recipe)
 
     def forget_strangers(self) -> None:
@@ -43,7 +52,11 @@ class GateImage:
 
     def _rewrite(self, change: Change, recipe: Recipe) -> None:
         # inside the transaction: what was committed is in the image, and nothing is committed meanwhile
-        self._ground.gate.rewrite(recipe.id, image_of(change, self._ground, recipe))
+        try:
+            self._ground.gate.rewrite(recipe.id, image_of(change, self._ground, recipe))
+        except OSError as error:
+            # one gate that cannot be written must not keep the others from being mended
+            log.warning("the gate of recipe %d cannot be made: %s", recipe.id, error)
 
 
 def image_of(change: Change, ground: Ground, recipe: Recipe) -> set[str]:
@@ -58,8 +71,18 @@ def image_of(change: Change, ground: Ground, recipe: Recipe) -> set[str]:
         image.add(gate.OPEN)
     if any(results.has_message(change.tx, recipe.id, str(full())) for full in (TooManyLogs, TooManyBytes)):
         image.add(gate.FULL)
-    # whoever has its address after settling has nothing to do with this recipe
-    system = None if recipe.system is None or recipe.settled else systems.load_system(change.tx, recipe.system)
-    if system is not None and system.address is not None:
-        image.add(gate.address_name(system.address))
+    address = _address(change, recipe)
+    if address is not None:
+        image.add(gate.address_name(address))
     return image
+
+
+def _address(change: Change, recipe: Recipe) -> str | None:
+    """Return the address of the system that runs the recipe, or has run it and nothing else since.
+
+    Whoever has the address later has nothing to do with this recipe.
+    """
+    if recipe.settled or recipe.system is None or recipes.unsettled_on(change.tx, recipe.system)[:1] != [recipe.id]:
+        return None
+    system = systems.load_system(change.tx, recipe.system)
+    return None if system is None else system.address

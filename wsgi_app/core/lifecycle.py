@@ -112,7 +112,7 @@ def release(change: Change, recipe: Recipe) -> None:
     """Free the recipe's system, if it has one; it is there again when it claims."""
     if recipe.assigned is None or recipe.system is None:
         return
-    systems.release(change.tx, recipe.id)
+    systems.release(change.tx, recipe.id, change.now)
     freed = systems.load_system(change.tx, recipe.system)
     if freed is not None:
         change.event("system", None, name=freed.name, state=SystemState.OFFLINE, health=freed.health, recipe=None)

@@ -1,8 +1,8 @@
 """Systems, and which recipe gets which. Source: design.md section 6, What to run.
 
 A system says that it is there and free by claiming. Whole recipe sets are assigned, oldest first within priority, as
-soon as every recipe of the set has a free, healthy system that fits: when a job comes in, when a system claims, and
-when a stage of a job is settled.
+soon as every recipe of the set has a free, healthy system that fits (`plan`): when a job comes in, when a system
+claims, and when a stage of a job is settled.
 """
 
 import ipaddress
@@ -16,8 +16,8 @@ from wsgi_app.core import access, gate, lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.gateimage import image_of
-from wsgi_app.core.matching import match
 from wsgi_app.core.notifier import Subject
+from wsgi_app.core.plan import load_plan
 from wsgi_app.errors import Invalid, NoSuchSystem, SystemBusy, SystemExists
 from wsgi_app.model import Caller, Key, Peer, Recipe, System
 from wsgi_app.states import RecipeStatus, SystemState
@@ -149,18 +149,15 @@ class Systems:
 
 
 def assign(change: Change, ground: Ground) -> None:
-    """Give systems to the sets that wait, as far as free systems go."""
-    free = {system.name: system for system in systems.free_systems(change.tx, change.now) if system.health.usable}
-    if not free:
+    """Give systems to the sets that wait, as far as free systems go; some are kept for sets that need more."""
+    if not (systems.any_free(change.tx, change.now) and recipes.any_queued(change.tx)):
         return
+    plan = load_plan(change.tx, change.now, claim_seconds=ground.config.claim_seconds)
     for group in recipes.assignable(change.tx):
-        matched = match(group, free.values())
-        if len(matched) < len(group):
-            continue
-        for recipe in group:
-            give(change, ground, recipe, matched[recipe.id])
-            del free[matched[recipe.id].name]
-        if not free:
+        given = plan.take(group)
+        for recipe in group if given else ():
+            give(change, ground, recipe, given[recipe.id])
+        if not plan.left:
             return
 
 
@@ -171,6 +168,10 @@ def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None
         change.tx, recipe.id, system=system.name, status=RecipeStatus.SCHEDULED, assigned=change.now, watchdog=watchdog
     )
     systems.update_system(change.tx, system.name, recipe=recipe.id)
+    for earlier in recipes.unsettled_on(change.tx, system.name):
+        if earlier != recipe.id:
+            # what it ran before may still take logs by key; its address speaks for the new recipe alone
+            change.revoke_addresses(earlier)
     lifecycle.tell_running(change, system, recipe.id)
     given = lifecycle.recipe_of(change, recipe.id)
     change.recipe_event(given)

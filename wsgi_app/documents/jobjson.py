@@ -1,6 +1,7 @@
 """Jobs and recipes as JSON. Source: design.md section 5."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from cattrs import Converter, transform_error
@@ -8,9 +9,9 @@ from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
 from wsgi_app.clock import Clock, rfc3339
-from wsgi_app.documents.roles import Roles, SetRoles, known
+from wsgi_app.documents.roles import SetRoles, known
 from wsgi_app.errors import BadDocument
-from wsgi_app.model import Job, NewJob, NewRecipe, NewTask, Recipe, RecipeSet, Task
+from wsgi_app.model import Job, NewJob, NewRecipe, NewTask, Peer, Recipe, RecipeSet, Task
 from wsgi_app.states import Visibility
 
 #: bytes up to which every wrong field is named: cattrs keeps 3 KB for each of them
@@ -60,12 +61,12 @@ def job_value(job: Job, clock: Clock) -> dict[str, Any]:
 
 
 def _set_value(group: RecipeSet, clock: Clock) -> dict[str, Any]:
-    roles = SetRoles.of(group.recipes)
+    # without roles: a set of 500, told 500 times in each of 500 recipes, would be a gigabyte
     return {
         "id": group.id,
         "stage": group.stage,
         "status": group.status,
-        "recipes": [recipe_value(recipe, roles, clock) for recipe in group.recipes],
+        "recipes": [recipe_value(recipe, clock) for recipe in group.recipes],
     }
 
 
@@ -90,9 +91,18 @@ def job_summary(job: Job) -> dict[str, Any]:
     }
 
 
-def recipe_value(recipe: Recipe, set_roles: SetRoles, clock: Clock) -> dict[str, Any]:
-    """Return the JSON value of a recipe, with the roles of its set; `watchdog` is the seconds that are left."""
-    roles = set_roles if known(recipe) else None
+def recipe_document(recipe: Recipe, peers: Sequence[Peer], clock: Clock) -> dict[str, Any]:
+    """Return the JSON value of a recipe as its harness reads it: with the roles of its set, once they are known."""
+    value = recipe_value(recipe, clock)
+    roles = SetRoles.of(peers) if known(recipe) else None
+    value["roles"] = None if roles is None else roles.recipes
+    for position, task in enumerate(value["tasks"]):
+        task["roles"] = None if roles is None else roles.tasks[position]
+    return value
+
+
+def recipe_value(recipe: Recipe, clock: Clock) -> dict[str, Any]:
+    """Return the JSON value of a recipe; `watchdog` is the seconds that are left."""
     return {
         "id": recipe.id,
         "job": recipe.job,
@@ -108,18 +118,14 @@ def recipe_value(recipe: Recipe, set_roles: SetRoles, clock: Clock) -> dict[str,
         "watchdog": None if recipe.watchdog is None else int(recipe.watchdog - clock()),
         "max_seconds": recipe.max_seconds,
         "stop_on_fail": recipe.stop_on_fail,
-        "roles": None if roles is None else roles.recipes,
         "install_started": rfc3339(recipe.install_started),
         "install_finished": rfc3339(recipe.install_finished),
         "postinstall_finished": rfc3339(recipe.postinstall_finished),
-        "tasks": [
-            _task_value(task, None if roles is None else roles.tasks[position])
-            for position, task in enumerate(recipe.tasks)
-        ],
+        "tasks": [_task_value(task) for task in recipe.tasks],
     }
 
 
-def _task_value(task: Task, roles: Roles | None) -> dict[str, Any]:
+def _task_value(task: Task) -> dict[str, Any]:
     what: dict[str, Any] = {}
     if task.command is not None:
         what["command"] = list(task.command)
@@ -131,7 +137,6 @@ def _task_value(task: Task, roles: Roles | None) -> dict[str, Any]:
         "id": task.id,
         "name": task.name,
         "role": task.role,
-        "roles": roles,
         "params": task.params,
         **what,
         "status": task.status,

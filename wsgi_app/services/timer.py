@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.errors import TackroomError
@@ -14,23 +15,41 @@ ROUND_SECONDS = 1.0
 GATE_ROUNDS = 60
 
 
-def run(gateway: Gateway, stop: threading.Event) -> None:
-    """Do what is due every second until `stop` is set. A busy database or a full disk puts a round off."""
-    rounds = 0
-    # once at our start, all of them: the database may be one that was restored
-    settled: int | None = 0
-    while True:
-        try:
-            if rounds % GATE_ROUNDS == 0:
-                gateway.gate_image.rebuild()
-            if settled is not None:
-                settled = gateway.gate_image.rebuild_settled(settled)
-            expired = gateway.watchdogs.expire()
-            if expired:
-                log.info("aborted %d recipes: watchdog expired", expired)
-            gateway.recipes.close_logs()
-            rounds += 1
-        except TackroomError as error:
-            log.warning("this round was put off: %s", error)
-        if stop.wait(ROUND_SECONDS):
-            return
+class Timer:
+    """Does what is due, one round after the other."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._rounds = 0
+        #: up to which settled recipe the gate was made; None: all of them
+        self._settled: int | None = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Go round every second until `stop` is set."""
+        while not stop.wait(ROUND_SECONDS if self._rounds else 0):
+            self.round()
+
+    def round(self) -> None:
+        """Do each duty; what a busy database or a full disk keeps from being done is put off, the rest is not."""
+        for duty in (self._expire, self._gateway.recipes.close_logs, self._mend_gate):
+            _try(duty)
+        self._rounds += 1
+
+    def _expire(self) -> None:
+        expired = self._gateway.watchdogs.expire()
+        if expired:
+            log.info("aborted %d recipes: watchdog expired", expired)
+
+    def _mend_gate(self) -> None:
+        if self._rounds % GATE_ROUNDS == 0:
+            self._gateway.gate_image.rebuild()
+        if self._settled is not None:
+            # once at our start, all of them: the database may be one that was restored
+            self._settled = self._gateway.gate_image.rebuild_settled(self._settled)
+
+
+def _try(duty: Callable[[], None]) -> None:
+    try:
+        duty()
+    except TackroomError as error:
+        log.warning("put off: %s", error)

@@ -70,9 +70,12 @@ def load_peers(tx: Connection, recipe_set: int) -> tuple[Peer, ...]:
     return tuple(Peer(number, name, role, tuple(roles[number])) for number, name, role in rows)
 
 
-def unsettled_recipes(tx: Connection) -> list[Recipe]:
-    """Return the recipes that have a system and are not settled yet."""
-    return load_recipes(tx, and_(recipes.c.settled.is_(False), recipes.c.system.is_not(None)))
+def unsettled_recipes(tx: Connection, *, since: float | None = None) -> list[Recipe]:
+    """Return the recipes that have a system and are not settled yet; with `since`, also what has ended since then."""
+    wanted: ColumnElement[bool] = recipes.c.settled.is_(False)
+    if since is not None:
+        wanted = or_(wanted, recipes.c.finished > since)
+    return load_recipes(tx, and_(wanted, recipes.c.assigned.is_not(None)))
 
 
 def settled_recipes(tx: Connection, *, after: int, limit: int) -> list[Recipe]:
@@ -80,6 +83,13 @@ def settled_recipes(tx: Connection, *, after: int, limit: int) -> list[Recipe]:
     where = and_(recipes.c.settled.is_(True), recipes.c.assigned.is_not(None), recipes.c.id > after)
     numbers = tx.execute(select(recipes.c.id).where(where).order_by(recipes.c.id).limit(limit)).scalars().all()
     return load_recipes(tx, recipes.c.id.in_(numbers)) if numbers else []
+
+
+def unsettled_on(tx: Connection, system: str) -> list[int]:
+    """Return the unsettled recipes that a system runs or has run, the newest first."""
+    mine = and_(recipes.c.settled.is_(False), recipes.c.assigned.is_not(None), recipes.c.system == system)
+    query = select(recipes.c.id).where(mine).order_by(recipes.c.assigned.desc(), recipes.c.id.desc())
+    return list(tx.execute(query).scalars())
 
 
 def late_recipes(tx: Connection) -> list[Recipe]:
@@ -96,6 +106,11 @@ def existing(tx: Connection, numbers: Collection[int]) -> set[int]:
 def all_ids(tx: Connection) -> set[int]:
     """Return the ids of all recipes."""
     return set(tx.execute(select(recipes.c.id)).scalars())
+
+
+def any_queued(tx: Connection) -> bool:
+    """Return whether a recipe waits for a system."""
+    return tx.execute(select(recipes.c.id).where(recipes.c.status == RecipeStatus.QUEUED).limit(1)).first() is not None
 
 
 def assignable(tx: Connection) -> Iterator[list[Recipe]]:
@@ -115,6 +130,15 @@ def assignable(tx: Connection) -> Iterator[list[Recipe]]:
     )
     for _, members in groupby(tx.execute(query).all(), key=lambda row: row.recipe_set):
         yield [_recipe(row, ()) for row in members]
+
+
+def held_systems(tx: Connection) -> dict[int, set[str]]:
+    """Return the systems of those sets that wait for others besides, by set."""
+    held: dict[int, set[str]] = defaultdict(set)
+    query = select(recipes.c.recipe_set, recipes.c.system).where(recipes.c.status == RecipeStatus.SCHEDULED)
+    for row in tx.execute(query):
+        held[row.recipe_set].add(row.system)
+    return dict(held)
 
 
 def queued_sets(
@@ -194,9 +218,10 @@ def overdue_sets(tx: Connection, now: float) -> list[int]:
 
 
 def overlong(tx: Connection, now: float) -> list[int]:
-    """Return the unfinished recipes that have run longer than they may."""
+    """Return the unfinished recipes that have run longer than they may, or have had their systems so long in vain."""
     unfinished = and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE))
-    query = select(recipes.c.id).where(unfinished, recipes.c.started + recipes.c.max_seconds <= now)
+    since = func.coalesce(recipes.c.started, recipes.c.assigned)
+    query = select(recipes.c.id).where(unfinished, since + recipes.c.max_seconds <= now)
     return list(tx.execute(query).scalars())
 
 

@@ -35,10 +35,10 @@ def load_systems(tx: Connection, *, after: str = "", limit: int | None = None) -
     return [_system(row) for row in tx.execute(query if limit is None else query.limit(limit))]
 
 
-def free_systems(tx: Connection, now: float) -> list[System]:
-    """Return the systems that said lately that they are free."""
-    query = select(systems).where(systems.c.recipe.is_(None), systems.c.claimed_until > now).order_by(systems.c.name)
-    return [_system(row) for row in tx.execute(query)]
+def any_free(tx: Connection, now: float) -> bool:
+    """Return whether a system said lately that it is free."""
+    free = select(systems.c.name).where(systems.c.recipe.is_(None), systems.c.claimed_until > now)
+    return tx.execute(free.limit(1)).first() is not None
 
 
 def update_system(tx: Connection, name: str, **values: Any) -> None:
@@ -46,9 +46,9 @@ def update_system(tx: Connection, name: str, **values: Any) -> None:
     tx.execute(update(systems).where(systems.c.name == name).values(**values))
 
 
-def release(tx: Connection, recipe: int) -> None:
-    """Free the system that holds the recipe."""
-    tx.execute(update(systems).where(systems.c.recipe == recipe).values(recipe=None, claimed_until=None))
+def release(tx: Connection, recipe: int, now: float) -> None:
+    """Free the system that holds the recipe; what it claimed for that is over."""
+    tx.execute(update(systems).where(systems.c.recipe == recipe).values(recipe=None, claimed_until=now))
 
 
 def delete_system(tx: Connection, name: str) -> None:

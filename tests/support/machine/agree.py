@@ -57,7 +57,7 @@ class Agreement:
         (group,) = value["recipe_sets"]
         for recipe, told in zip(job.recipes, group["recipes"], strict=True):
             self._recipe(recipe, told)
-            self._roles(job, recipe, told)
+            self._roles(job, recipe)
         result = max((recipe.result for recipe in job.recipes), key=_severity)
         same((value["status"], value["result"]), (job.status, result), "the job")
         same(group["status"], job.status, "the set")
@@ -98,9 +98,11 @@ class Agreement:
                 (said["started"] is not None, said["finished"] is not None), (task.started, task.finished), "its times"
             )
 
-    def _roles(self, job: Job, recipe: Recipe, told: dict[str, Any]) -> None:
+    def _roles(self, job: Job, recipe: Recipe) -> None:
         """Who has which role: of the recipes, and of the tasks at the same place."""
-        if recipe.status in ("Queued", "Scheduled"):
+        headers = {"Accept": "application/json"}
+        told = self.wire.call("GET", f"/recipes/{recipe.id}/", b"", headers, authorization=self.admin, quiet=True).json
+        if not recipe.assigned or recipe.status == "Scheduled":
             same([told["roles"], *(task["roles"] for task in told["tasks"])], [None, None, None], "the roles")
         elif all(peer.assigned for peer in job.recipes):
             first, second = (peer.system.name for peer in job.recipes)

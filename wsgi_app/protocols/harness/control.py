@@ -6,7 +6,6 @@ from werkzeug.wrappers import Response
 from wsgi_app.clock import Clock
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.documents import jobjson, recipexml
-from wsgi_app.documents.roles import SetRoles
 from wsgi_app.errors import BadDocument, Invalid
 from wsgi_app.protocols import web
 from wsgi_app.protocols.harness import wire
@@ -30,7 +29,7 @@ class Control:
             raise NotAcceptable("a recipe is application/xml or application/json")
         if wanted == JSON:
             found = self._gateway.recipes.get(request.caller, recipe)
-            return web.json_response(jobjson.recipe_value(found.recipe, SetRoles.of(found.peers), self._clock))
+            return web.json_response(jobjson.recipe_document(found.recipe, found.peers, self._clock))
         document = self._gateway.recipes.document(request.caller, recipe)
         body = recipexml.recipe_document(document.job, document.recipe, document.peers, document.results, document.logs)
         # the type exactly: with a charset behind it restraint waits for ever (harness-beaker.md 0.1)
