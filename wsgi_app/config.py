@@ -80,6 +80,11 @@ class Config:
         return self.data / "logs" / "recipes"
 
     @property
+    def strays(self) -> Path:
+        """Where logs are put of recipes that the database does not know."""
+        return self.data / "logs" / "strays"
+
+    @property
     def gate(self) -> Path:
         """The root of the gate: `R/key-...` below it."""
         return self.data / "gate"

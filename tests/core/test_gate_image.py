@@ -167,3 +167,19 @@ def test_one_gate_that_cannot_be_made(bench: Any, one: NewRecipe) -> None:
         timer.round()
     assert "open" not in bench.gate(second)
     assert bench.recipe(first).reason == "External Watchdog Expired"
+
+
+def test_stray_logs(bench: Any, one: NewRecipe) -> None:
+    """Logs of recipes that the database does not know are set aside: who gets the id begins with none."""
+    number = recipe(bench, one)
+    stray_log = bench.config.logs / str(number + 100) / "logs" / "secret.log"
+    stray_log.parent.mkdir(parents=True)
+    stray_log.write_text("secret")
+    bench.put(key(bench, number), number, "own")
+    bench.gateway.logs.set_strangers_aside()
+    assert not stray_log.exists()
+    (aside,) = bench.config.strays.iterdir()
+    assert (aside / "logs" / "secret.log").read_text() == "secret"
+    assert (bench.config.logs / str(number) / "logs" / "own").read_text() == "x"
+    bench.gateway.logs.set_strangers_aside()
+    assert list(bench.config.strays.iterdir()) == [aside]

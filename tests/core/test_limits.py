@@ -7,7 +7,7 @@ from attrs import evolve
 
 from wsgi_app.core.gateway import open_gateway
 from wsgi_app.errors import Conflict, Invalid, TooManyBytes, TooManyLogs
-from wsgi_app.model import NewRecipe, NewRecipeSet
+from wsgi_app.model import Caller, NewJob, NewRecipe, NewRecipeSet
 from wsgi_app.states import ResultValue, TaskStatus
 
 BYTES = "Too many bytes in recipe"
@@ -112,3 +112,18 @@ def test_keys_are_the_callers(bench: Any, one: NewRecipe) -> None:
     bench.gateway.watchdogs.set(harness, number, 200_000)
     bench.clock.now += 86401
     assert report(bench, harness, number, task, "k", "n") != first
+
+
+def test_strangers_keys(bench: Any, one: NewRecipe) -> None:
+    """Where anyone may submit, the same key from another address is another's; an empty key is none."""
+    gateway = open_gateway(evolve(bench.config, anonymous_submit=True), bench.clock)
+    job = NewJob((NewRecipeSet((one,)),))
+
+    def submit(address: str, key: str) -> int:
+        return gateway.jobs.submit(Caller(None, address), lambda: job, idempotency_key=key).id
+
+    first = submit("192.0.2.1", "k")
+    assert submit("192.0.2.1", "k") == first
+    assert submit("192.0.2.2", "k") != first
+    assert submit("192.0.2.1", "") != submit("192.0.2.1", "")
+    gateway.close()

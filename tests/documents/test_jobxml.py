@@ -411,3 +411,14 @@ def test_subdir() -> None:
     assert found.recipe_sets[0].recipes[0].tasks[0].fetch == "http://192.0.2.1/t.tar#a%20b"
     with pytest.raises(BadDocument, match="line 1, column 40: fetch: a subdir and a fragment"):
         jobxml.parse_job(job.format("http://192.0.2.1/t.tar#x").encode())
+
+
+def test_priorities_that_differ() -> None:
+    """A job has one priority: the highest, with a word to whoever wanted different ones."""
+    group = "<recipeSet priority='{}'><recipe><task name='t'/></recipe></recipeSet>"
+    body = f"<job>{group.format('Low')}{group.format('High')}{group.format('Low')}</job>"
+    found = jobxml.parse_job(body.encode())
+    assert found.priority == jobxml.PRIORITIES["high"]
+    assert [warning.partition(": ")[2] for warning in found.warnings] == [
+        "all sets of a job have one priority: the highest counts"
+    ]

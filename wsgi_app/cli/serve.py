@@ -55,6 +55,7 @@ def initialise() -> None:
     gateway.access.issue_admin_token()
     # before anybody can call: the gate may be older or newer than the database
     gateway.gate_image.forget_strangers()
+    gateway.logs.set_strangers_aside()
     gateway.gate_image.rebuild()
     gateway.close()
 

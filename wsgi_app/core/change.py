@@ -38,7 +38,7 @@ class Change:
         """Make these gate files right after the commit.
 
         Two processes may run theirs in any order, since what is added and what is revoked are never the same names; an
-        addition that was overtaken by its own revocation is mended by the timer (`Recipes.rebuild_gate`).
+        addition that was overtaken by its own revocation is mended by the timer (`GateImage.rebuild`).
         """
         self._gate.append((recipe, names))
 

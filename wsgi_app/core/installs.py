@@ -6,7 +6,7 @@ from wsgi_app.core import lifecycle, systems
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.ending import end_recipes
-from wsgi_app.errors import RecipeFinished, RecipeNotAssigned
+from wsgi_app.errors import RecipeNotAssigned
 from wsgi_app.model import Caller, Recipe
 from wsgi_app.states import TaskStatus
 from wsgi_app.store import recipes
@@ -67,10 +67,7 @@ class Installs:
     def _live(self, change: Change, caller: Caller, recipe: int) -> Recipe:
         found = lifecycle.recipe_of(change, recipe)
         self._access.require_harness(change.tx, caller, found.id)
-        if found.status.finished:
-            raise RecipeFinished
-        if found.assigned is None:
-            raise RecipeNotAssigned
+        lifecycle.require_live(found)
         return found
 
 

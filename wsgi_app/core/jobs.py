@@ -42,7 +42,7 @@ class Jobs:
         submission.check(new)
         with self._ground.change() as change:
             owner = self._submitter(caller, change.tx)
-            return self._store(change, new, owner, idempotency_key)
+            return self._store(change, caller, new, owner, idempotency_key)
 
     def retry(self, caller: Caller, job: int, *, idempotency_key: str | None = None) -> Job:
         """Submit a job once more, as it was submitted whatever came of it.
@@ -57,21 +57,31 @@ class Jobs:
             owner = self._submitter(caller, change.tx)
             self._access.require_reader(change.tx, caller, jobs.load_job_row(change.tx, job))
             new = jobs.load_submitted(change.tx, job)
-            return self._store(change, new, owner, idempotency_key, retry_of=job)
+            return self._store(change, caller, new, owner, idempotency_key, retry_of=job)
 
     def _store(
-        self, change: Change, new: NewJob, owner: str, idempotency_key: str | None, *, retry_of: int | None = None
+        self,
+        change: Change,
+        caller: Caller,
+        new: NewJob,
+        owner: str,
+        idempotency_key: str | None,
+        *,
+        retry_of: int | None = None,
     ) -> Job:
         """Store a job that was checked, once for each idempotency key."""
         # of a retry it does not matter what it copies: the same call is the same retry
         asked = new if retry_of is None else f"retry {retry_of}"
-        once = Once.of(f"user {owner}", idempotency_key, asked)
+        # one stranger's key is not another's
+        scope = f"user {owner}" if owner != ANONYMOUS else f"address {caller.address}"
+        once = Once.of(scope, idempotency_key, asked)
         earlier = once.made(change)
         if earlier is not None:
             return _loaded(jobs.load_job(change.tx, earlier))
-        for field, place, name in submission.wanted_systems(new):
-            if store_systems.load_system(change.tx, name) is None:
-                raise Invalid(f"{place}there is no system {name!r}", field=field)
+        for wanted in submission.wanted_systems(new):
+            if store_systems.load_system(change.tx, wanted.system) is None:
+                where = f"{wanted.place}: " if wanted.place else ""
+                raise Invalid(f"{where}there is no system {wanted.system!r}", field=wanted.field)
         visibility = new.visibility or self._ground.config.visibility
         job = jobs.insert_job(change.tx, new, owner=owner, visibility=visibility, now=change.now, retry_of=retry_of)
         once.note(change, job)

@@ -4,7 +4,7 @@ from typing import Any
 
 from wsgi_app.core import gate
 from wsgi_app.core.change import Change
-from wsgi_app.errors import NoSuchRecipe, NoSuchTask
+from wsgi_app.errors import NoSuchRecipe, NoSuchTask, RecipeFinished, RecipeNotAssigned
 from wsgi_app.model import Recipe, Result, System, Task
 from wsgi_app.states import (
     RecipeStatus,
@@ -25,6 +25,14 @@ def recipe_of(change: Change, recipe: int) -> Recipe:
     if found is None:
         raise NoSuchRecipe
     return found
+
+
+def require_live(recipe: Recipe) -> None:
+    """Raise `RecipeFinished` or `RecipeNotAssigned` unless the recipe has a system and is not finished."""
+    if recipe.status.finished:
+        raise RecipeFinished
+    if recipe.assigned is None:
+        raise RecipeNotAssigned
 
 
 def task_of(recipe: Recipe, task: int) -> Task:

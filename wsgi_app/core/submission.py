@@ -1,5 +1,7 @@
 """What a job must be to be stored, whatever document it came in."""
 
+from attrs import frozen
+
 from wsgi_app.errors import Invalid
 from wsgi_app.model import NewJob, NewRecipe, NewTask
 
@@ -8,10 +10,19 @@ MOST_RECIPES = 2000
 MOST_TASKS = 20000
 
 
-def wanted_systems(new: NewJob) -> list[tuple[str, str, str]]:
-    """Return the systems that a job names, each behind the field that does, and its place in the document."""
+@frozen
+class Wanted:
+    """A system that a job names: `field` is where in the job, `place` where in its document ("" if that has none)."""
+
+    system: str
+    field: str
+    place: str
+
+
+def wanted_systems(new: NewJob) -> list[Wanted]:
+    """Return the systems that a job names."""
     return [
-        (f"recipe_sets[{place}].recipes[{number}].system", f"{recipe.place}: " if recipe.place else "", recipe.system)
+        Wanted(recipe.system, f"recipe_sets[{place}].recipes[{number}].system", recipe.place)
         for place, group in enumerate(new.recipe_sets)
         for number, recipe in enumerate(group.recipes)
         if recipe.system is not None

@@ -20,8 +20,6 @@ from wsgi_app.errors import (
     DeadPeer,
     Invalid,
     NoSuchRecipe,
-    RecipeFinished,
-    RecipeNotAssigned,
     TackroomError,
     TooManySyncStates,
 )
@@ -119,7 +117,7 @@ class Sync:
         with self._ground.change() as change:
             found = lifecycle.recipe_of(change, recipe)
             self._access.require_harness(change.tx, caller, found.id)
-            _require_live(found)
+            lifecycle.require_live(found)
             recipes.stop_waiting(change.tx, found.id)
             new = sync.arrive(change.tx, found.id, state, said, change.now)
             if new:
@@ -224,7 +222,7 @@ class Sync:
         with self._ground.read() as tx:
             found = _recipe(tx, recipe)
             self._access.require_harness(tx, caller, found.id)
-            _require_live(found)
+            lifecycle.require_live(found)
             wanted = sync.attendants(tx, found.recipe_set, meeting.state)
             if meeting.role is not None:
                 players = sync.players(tx, found.recipe_set, meeting.role)
@@ -246,13 +244,6 @@ def _recipe(tx: Connection, recipe: int) -> Recipe:
     if found is None:
         raise NoSuchRecipe
     return found
-
-
-def _require_live(recipe: Recipe) -> None:
-    if recipe.status.finished:
-        raise RecipeFinished
-    if recipe.assigned is None:
-        raise RecipeNotAssigned
 
 
 def _check_state(state: str) -> None:

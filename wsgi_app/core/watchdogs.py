@@ -7,7 +7,7 @@ from wsgi_app.core import lifecycle, systems
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.ending import end_recipes
-from wsgi_app.errors import NoSuchRecipe, RecipeFinished, RecipeNotAssigned
+from wsgi_app.errors import NoSuchRecipe
 from wsgi_app.model import Caller, Recipe
 from wsgi_app.states import TaskStatus
 from wsgi_app.store import jobs, recipes
@@ -34,14 +34,14 @@ class Watchdogs:
         return None if found.watchdog is None else math.floor(found.watchdog - self._ground.clock())
 
     def set(self, caller: Caller, recipe: int, seconds: int) -> None:
-        """Let the recipe be aborted so many seconds from now (0 and less: at once). Raises `RecipeFinished`."""
+        """Let the recipe be aborted so many seconds from now (0 and less: at once).
+
+        Raises `RecipeFinished`, `RecipeNotAssigned`.
+        """
         with self._ground.change() as change:
             found = lifecycle.recipe_of(change, recipe)
             self._access.require_harness(change.tx, caller, found.id)
-            if found.status.finished:
-                raise RecipeFinished
-            if found.assigned is None:
-                raise RecipeNotAssigned
+            lifecycle.require_live(found)
             recipes.stop_waiting(change.tx, found.id)
             bounded = max(-LONGEST, min(seconds, LONGEST))
             recipes.update_recipe(change.tx, found.id, watchdog=change.now + bounded)

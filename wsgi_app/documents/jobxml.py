@@ -61,6 +61,8 @@ class _Reader:
         for child in element.children:
             if child.tag == "recipeSet":
                 priorities.append(_priority(child))
+                if "priority" in child.attributes and priorities[-1] != priorities[0]:
+                    self._warn(child, "all sets of a job have one priority: the highest counts")
                 groups.append(self._recipe_set(child))
             elif child.tag == "whiteboard":
                 whiteboard = _only(child, whiteboard)

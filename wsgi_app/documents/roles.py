@@ -37,7 +37,8 @@ class SetRoles:
 
 def known(recipe: Recipe) -> bool:
     """Return whether a recipe's set has its systems: until then nobody is told of roles."""
-    return recipe.assigned is not None and recipe.status is not RecipeStatus.SCHEDULED
+    waits = recipe.status in (RecipeStatus.QUEUED, RecipeStatus.SCHEDULED)
+    return recipe.assigned is not None and not waits
 
 
 def _by_role(members: Iterable[tuple[str, str | None]]) -> Roles:
