@@ -1,13 +1,14 @@
 """Which recipe gets which system, and when; and the gate as the image of the database."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from attrs import evolve
 
 from wsgi_app.errors import Conflict, Denied
-from wsgi_app.model import NewRecipe, NewRecipeSet, Requires
-from wsgi_app.states import RecipeStatus, Visibility
+from wsgi_app.model import NewRecipe, NewRecipeSet, NewTask, Requires
+from wsgi_app.states import RecipeStatus, SystemHealth, Visibility
 
 
 def statuses(bench: Any, job: Any) -> list[RecipeStatus]:
@@ -53,6 +54,107 @@ def test_whole_sets(bench: Any, one: NewRecipe) -> None:
     assert bench.claim("b") is None
     assert bench.claim("a") is not None
     assert statuses(bench, pair) == [RecipeStatus.WAITING] * 2
+
+
+@pytest.mark.parametrize("gap", ["none", "other claim", "cancel"])
+def test_no_starvation(bench: Any, one: NewRecipe, gap: str) -> None:
+    """Single jobs take every system that gets free, but not from a set before them that needs more than one.
+
+    That holds also in the moment between the end of a recipe and its system's next claim.
+    """
+    bench.systems("c")
+    single = evolve(one, system=None)
+    running = bench.submit(NewRecipeSet((one,)))
+    bench.claim("a")
+    pair = bench.submit(NewRecipeSet((one, evolve(one, system="b"))), priority=100)
+    stream = [bench.submit(NewRecipeSet((single,)), priority=0) for _ in range(3)]
+    assert bench.claim("b") is None
+    if gap == "cancel":
+        bench.gateway.jobs.cancel(bench.admin, running.id)
+    else:
+        bench.run(running.recipe_sets[0].recipes[0].id)
+    if gap == "other claim":
+        assert bench.claim("c") is not None
+        assert statuses(bench, stream[0]) == [RecipeStatus.WAITING]
+    assert bench.claim("b") is None
+    assert bench.claim("a") is not None
+    assert statuses(bench, pair) == [RecipeStatus.WAITING] * 2
+    assert [bench.gateway.systems.get(name).recipe for name in ("a", "b")] == [
+        recipe.id for recipe in pair.recipe_sets[0].recipes
+    ]
+    assert statuses(bench, stream[-1]) == [RecipeStatus.QUEUED]
+
+
+def never_there(bench: Any) -> NewRecipe:
+    """Nobody asks for work as c."""
+    bench.systems("c")
+    return NewRecipe((NewTask("task"),), system="c")
+
+
+def unhealthy(bench: Any) -> NewRecipe:
+    """c asks for work, and is broken."""
+    bench.systems("c")
+    bench.gateway.systems.change(bench.admin, "c", health=SystemHealth.BAD)
+    bench.claim("c")
+    return NewRecipe((NewTask("task"),), system="c")
+
+
+def gone(bench: Any) -> NewRecipe:
+    """c ended a recipe, and was not heard of since."""
+    bench.systems("c")
+    wanted = NewRecipe((NewTask("task"),), system="c")
+    job = bench.submit(NewRecipeSet((wanted,)))
+    bench.claim("c")
+    bench.run(job.recipe_sets[0].recipes[0].id)
+    bench.clock.now += 60
+    return wanted
+
+
+def impossible(bench: Any) -> NewRecipe:
+    """There is no such system."""
+    return NewRecipe((NewTask("task"),), requires=Requires("vax"))
+
+
+def itself(bench: Any) -> NewRecipe:
+    """It would need one system twice."""
+    return NewRecipe((NewTask("task"),), system="a")
+
+
+@pytest.mark.parametrize("other", [never_there, unhealthy, gone, impossible, itself])
+def test_nothing_kept_in_vain(bench: Any, one: NewRecipe, other: Callable[[Any], NewRecipe]) -> None:
+    """A set whose other system is not there keeps nothing from those behind it."""
+    large = bench.submit(NewRecipeSet((one, other(bench))), priority=100)
+    single = bench.submit(NewRecipeSet((one,)), priority=0)
+    assert bench.claim("a") is not None
+    assert (statuses(bench, large), statuses(bench, single)) == ([RecipeStatus.QUEUED] * 2, [RecipeStatus.WAITING])
+
+
+def test_kept_is_what_is_needed(bench: Any, one: NewRecipe) -> None:
+    """A set keeps as many free systems as it can use: with one of two that would do, the other is left."""
+    bench.systems("c")
+    running = bench.submit(NewRecipeSet((one,)))
+    bench.claim("a")
+    pair = bench.submit(NewRecipeSet((one, evolve(one, system=None))))
+    singles = [bench.submit(NewRecipeSet((evolve(one, system=None),))) for _ in range(2)]
+    assert bench.claim("b") is None
+    assert bench.claim("c") is not None
+    assert [statuses(bench, job)[0] for job in singles] == [RecipeStatus.WAITING, RecipeStatus.QUEUED]
+    bench.run(running.recipe_sets[0].recipes[0].id)
+    assert bench.claim("a") is not None
+    assert statuses(bench, pair) == [RecipeStatus.WAITING] * 2
+
+
+def test_who_comes_before(bench: Any, one: NewRecipe) -> None:
+    """What is kept is kept from sets behind: one of higher priority takes it."""
+    pair = bench.submit(NewRecipeSet((one, evolve(one, system="b"))), priority=50)
+    bench.submit(NewRecipeSet((one,)), priority=90)
+    bench.claim("a")
+    assert bench.claim("b") is None
+    later = bench.submit(NewRecipeSet((evolve(one, system="b"),)), priority=50)
+    assert statuses(bench, later) == [RecipeStatus.QUEUED]
+    before = bench.submit(NewRecipeSet((evolve(one, system="b"),)), priority=51)
+    assert statuses(bench, before) == [RecipeStatus.WAITING]
+    assert statuses(bench, pair) == [RecipeStatus.QUEUED] * 2
 
 
 def test_priority(bench: Any, one: NewRecipe) -> None:

@@ -54,19 +54,19 @@ def test_a_reason_is_kept(bench: Any) -> None:
     assert (bench.recipe(number).status, bench.recipe(number).reason) == (RecipeStatus.CANCELLED, "disk broken")
 
 
-@pytest.mark.parametrize(("recipes", "tasks"), [(400, 2), (1, 4000)])
+@pytest.mark.parametrize(("recipes", "tasks"), [(480, 2), (1, 4800)])
 def test_cost(bench: Any, recipes: int, tasks: int) -> None:
-    """Eight times as much takes nowhere near 64 times as long: a cancel must not hold up the lab."""
+    """Sixteen times as much takes nowhere near 256 times as long: a cancel must not hold up the lab."""
 
     def cancelled(part: int) -> float:
         job = submit(bench, max(1, recipes // part), max(1, tasks // part) if recipes == 1 else tasks)
-        begun = time.perf_counter()
+        begun = time.process_time()
         bench.gateway.jobs.cancel(bench.admin, job.id)
-        taken = time.perf_counter() - begun
+        taken = time.process_time() - begun
         found = bench.gateway.jobs.get(bench.admin, job.id)
         assert (found.status, found.settled) == (RecipeStatus.CANCELLED, True)
         return taken
 
-    cancelled(8)
-    small = min(cancelled(8) for _ in range(3))
-    assert cancelled(1) < 24 * small
+    cancelled(16)
+    small = min(cancelled(16) for _ in range(3))
+    assert cancelled(1) < 80 * small

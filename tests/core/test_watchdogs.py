@@ -111,6 +111,17 @@ def test_longest_time(bench: Any, one: NewRecipe) -> None:
     assert bench.recipe(number).reason == "The recipe took longer than its 100 seconds"
 
 
+def test_longest_time_without_a_start(bench: Any, one: NewRecipe) -> None:
+    """A harness that starts nothing and only sets its watchdog ends, too: until the start, the assignment counts."""
+    (number,) = start(bench, evolve(one, max_seconds=100))
+    bench.gateway.watchdogs.set(bench.admin, number, 10**6)
+    bench.clock.now += 99
+    assert bench.round() == 0
+    bench.clock.now += 1
+    assert bench.round() == 1
+    assert bench.recipe(number).reason == "The recipe took longer than its 100 seconds"
+
+
 def test_grace(bench: Any, one: NewRecipe) -> None:
     """After a watchdog's abort logs still come for grace_seconds, old and new ones; then they are refused."""
     job = bench.submit(NewRecipeSet((one,)))

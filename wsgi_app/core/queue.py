@@ -1,15 +1,18 @@
 """The queue: which recipe sets wait for systems, in which order, and why each waits."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from attrs import frozen
+from sqlalchemy import Connection
 
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Ground
-from wsgi_app.core.matching import fits, match
-from wsgi_app.model import Caller, Job, Recipe, System
+from wsgi_app.core.matching import Matching, wish_of
+from wsgi_app.core.plan import Plan, load_plan
+from wsgi_app.model import Caller, Job, Recipe
 from wsgi_app.states import SystemHealth
-from wsgi_app.store import jobs, recipes, systems
+from wsgi_app.store import jobs, recipes
 
 
 @frozen
@@ -46,28 +49,46 @@ class Queue:
             visible = jobs.visible_to(None if actor is None else actor.user, admin=actor is not None and actor.admin)
             place = None if after is None else (after.priority, after.recipe_set)
             groups = recipes.queued_sets(tx, visible, job=job, after=place, limit=limit)
-            lab = Lab(systems.load_systems(tx), self._ground.clock())
+            reasons = self._reasons(tx, {group[0].recipe_set for group in groups})
             return [
                 Waiting(
                     jobs.load_job_row(tx, group[0].job),
                     group[0].recipe_set,
                     tuple(group),
-                    lab.reason(group) if recipes.is_due(tx, group[0]) else "an earlier stage of its job is not settled",
+                    reasons.get(group[0].recipe_set, "an earlier stage of its job is not settled"),
                 )
                 for group in groups
             ]
 
+    def _reasons(self, tx: Connection, wanted: AbstractSet[int]) -> dict[int, str]:
+        """Return why each of these sets has no systems, but for those whose stage has not come.
+
+        What one set gets or keeps depends on all before it, also those that the caller may not see.
+        """
+        plan = load_plan(tx, self._ground.clock(), claim_seconds=self._ground.config.claim_seconds)
+        reasons: dict[int, str] = {}
+        for group in recipes.assignable(tx):
+            if len(reasons) == len(wanted):
+                break
+            left = plan.left
+            given = plan.take(group)
+            if group[0].recipe_set in wanted:
+                reasons[group[0].recipe_set] = _IS_GIVEN if given else Lab(plan, left).reason(group)
+        return reasons
+
 
 _HEALTH = {SystemHealth.BAD: "broken", SystemHealth.MAINTENANCE: "in maintenance"}
+_IS_GIVEN = "systems are free: it is about to get them"
 
 
 class Lab:
-    """All systems as they are at one moment; says why recipes get none of them."""
+    """All systems as they are when a set's turn comes; says why its recipes get none of them."""
 
-    def __init__(self, everything: Sequence[System], now: float) -> None:
-        self._systems = everything
-        self._healthy = [system for system in everything if system.health.usable]
-        self._free = [system for system in self._healthy if system.recipe is None and (system.claimed_until or 0) > now]
+    def __init__(self, plan: Plan, left: frozenset[int]) -> None:
+        """`left`: the free systems that no set before has been given or keeps."""
+        self._plan = plan
+        self._pool = plan.pool
+        self._left = left
 
     def reason(self, group: Sequence[Recipe]) -> str:
         """Return, in a few words, why these recipes of one set have no systems."""
@@ -75,25 +96,37 @@ class Lab:
             lack = self._lack(recipe)
             if lack is not None:
                 return lack
-        matched = match(group, self._free)
-        if len(matched) == len(group):
-            return "systems are free: it is about to get them"
-        if len(group) > 1:
-            return f"set needs {len(group)} systems, {len(matched)} free"
-        return self._busy(group[0])
+        can, all_of_them = self._plan.prospect(group)
+        if can < all_of_them:
+            return f"only {can} of its {all_of_them} recipes can have a healthy system at the same time"
+        free = len(Matching(self._pool, group, self._plan.free).taken)
+        if free == len(group):
+            return self._kept(group)
+        if len(group) == 1:
+            return self._busy(group[0])
+        text = f"set needs {len(group)} systems, {free} free"
+        lost = free - len(Matching(self._pool, group, self._left).taken)
+        return f"{text}, {lost} of them kept for sets before it" if lost else text
+
+    def _kept(self, group: Sequence[Recipe]) -> str:
+        """Return how many systems it could have if they were not for others."""
+        fitting = frozenset[int]().union(*(self._pool.fitting(wish_of(recipe)) for recipe in group))
+        kept = len(fitting & (self._plan.free - self._left))
+        return f"{kept} free system{' is' if kept == 1 else 's are'} kept for sets before it"
 
     def _lack(self, recipe: Recipe) -> str | None:
         """Return what no healthy system of this lab has, or None when one would do."""
-        if any(fits(recipe, system) for system in self._healthy):
+        if self._pool.fitting(wish_of(recipe)):
             return None
         if recipe.system is not None:
             return self._lack_of(recipe.system, recipe)
-        if not self._healthy:
+        healthy = self._pool.systems
+        if not healthy:
             return "no system is healthy"
         kind, tags = recipe.requires.type, recipe.requires.tags
-        if kind is not None and kind not in {system.type for system in self._healthy}:
+        if kind is not None and kind not in {system.type for system in healthy}:
             return f"no healthy system has type {kind}"
-        known = {tag for system in self._healthy for tag in system.tags}
+        known = {tag for system in healthy for tag in system.tags}
         for tag in tags:
             if tag not in known:
                 return f"no healthy system has tag {tag}"
@@ -102,7 +135,7 @@ class Lab:
 
     def _lack_of(self, name: str, recipe: Recipe) -> str:
         """Return why the one system that a recipe names will not do."""
-        system = next((system for system in self._systems if system.name == name), None)
+        system = next((system for system in self._plan.lab if system.name == name), None)
         if system is None:
             return f"there is no system {name} any more"
         if not system.health.usable:
@@ -113,7 +146,7 @@ class Lab:
         return f"system {name} does not have tag {lacking[0]}"
 
     def _busy(self, recipe: Recipe) -> str:
-        fitting = [system for system in self._healthy if fits(recipe, system)]
+        fitting = [self._pool.systems[place] for place in self._pool.fitting(wish_of(recipe))]
         running = [system for system in fitting if system.recipe is not None]
         if len(fitting) == 1:
             [system] = fitting

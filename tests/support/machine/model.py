@@ -211,7 +211,7 @@ class Recipe:
                 task.status = status
                 if warn:
                     self.add_result(Result(task.id, "/", "Warn", 0, message))
-        self.reason = message if warn else None
+        self.reason = message if warn else self.reason
         self.finish(grace=grace, before=before)
 
     def finish(self, *, grace: float = 0, before: float = 0) -> None:
