@@ -16,7 +16,7 @@ from wsgi_app.states import (
     verdict,
     worst,
 )
-from wsgi_app.store import ids, jobs, recipes, results, systems
+from wsgi_app.store import ids, jobs, queue, recipes, results, systems
 
 
 def recipe_of(change: Change, recipe: int) -> Recipe:
@@ -128,7 +128,7 @@ def release(change: Change, recipe: Recipe) -> None:
 
 def start_set(change: Change, recipe_set: int, *, told: int | None = None) -> None:
     """Let the recipes of a set start, once all that are not finished have systems; `told` has told its system."""
-    for peer in recipes.startable(change.tx, recipe_set):
+    for peer in queue.startable(change.tx, recipe_set):
         recipes.update_recipe(change.tx, peer.id, status=RecipeStatus.WAITING)
         change.recipe_event(peer, status=RecipeStatus.WAITING)
         # its system may be waiting for the set to be whole

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from wsgi_app.core.matching import Matching, Pool
 from wsgi_app.model import Recipe, System
-from wsgi_app.store import recipes, systems
+from wsgi_app.store import queue, systems
 
 
 class Plan:
@@ -73,7 +73,7 @@ class Plan:
 
 def load_plan(tx: Connection, now: float, *, claim_seconds: float) -> Plan:
     """Return the plan as it is before the first set."""
-    return Plan(systems.load_systems(tx), recipes.held_systems(tx), now, claim_seconds=claim_seconds)
+    return Plan(systems.load_systems(tx), queue.held_systems(tx), now, claim_seconds=claim_seconds)
 
 
 def _is_free(system: System, now: float) -> bool:

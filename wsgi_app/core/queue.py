@@ -12,7 +12,8 @@ from wsgi_app.core.matching import Matching, wish_of
 from wsgi_app.core.plan import Plan, load_plan
 from wsgi_app.model import Caller, Job, Recipe
 from wsgi_app.states import SystemHealth
-from wsgi_app.store import jobs, recipes
+from wsgi_app.store import jobs
+from wsgi_app.store import queue as store
 
 
 @frozen
@@ -48,7 +49,7 @@ class Queue:
             actor = self._access.actor(tx, caller)
             visible = jobs.visible_to(None if actor is None else actor.user, admin=actor is not None and actor.admin)
             place = None if after is None else (after.priority, after.recipe_set)
-            groups = recipes.queued_sets(tx, visible, job=job, after=place, limit=limit)
+            groups = store.queued_sets(tx, visible, job=job, after=place, limit=limit)
             reasons = self._reasons(tx, {group[0].recipe_set for group in groups})
             return [
                 Waiting(
@@ -67,7 +68,7 @@ class Queue:
         """
         plan = load_plan(tx, self._ground.clock(), claim_seconds=self._ground.config.claim_seconds)
         reasons: dict[int, str] = {}
-        for group in recipes.assignable(tx):
+        for group in store.assignable(tx):
             if len(reasons) == len(wanted):
                 break
             left = plan.left

@@ -12,7 +12,7 @@ from wsgi_app.errors import Conflict, Invalid, NoSuchRecipe, RecipeFinished, Rec
 from wsgi_app.model import Caller, Job, Key, Log, Peer, Recipe, Result
 from wsgi_app.states import TaskStatus
 from wsgi_app.store import access as store_access
-from wsgi_app.store import jobs, recipes, results
+from wsgi_app.store import jobs, queue, recipes, results
 from wsgi_app.store import systems as store_systems
 
 
@@ -142,7 +142,7 @@ class Recipes:
             raise Conflict(f"{name} is {found.health}: {found.reason or 'no reason given'}", field="system")
         if not fits(recipe, found):
             raise Conflict(f"{name} is not what the recipe asks for: its type and tags", field="system")
-        if not recipes.is_due(change.tx, recipe):
+        if not queue.is_due(change.tx, recipe):
             raise Conflict("the stage before this recipe's is not settled yet")
         systems.give(change, self._ground, recipe, found)
 

@@ -21,7 +21,7 @@ from wsgi_app.core.plan import load_plan
 from wsgi_app.errors import Invalid, NoSuchSystem, SystemBusy, SystemExists
 from wsgi_app.model import Caller, Key, Peer, Recipe, System
 from wsgi_app.states import RecipeStatus, SystemState
-from wsgi_app.store import recipes, systems
+from wsgi_app.store import queue, recipes, systems
 
 #: what a host name or an address consists of
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,254}", re.ASCII)
@@ -150,10 +150,10 @@ class Systems:
 
 def assign(change: Change, ground: Ground) -> None:
     """Give systems to the sets that wait, as far as free systems go; some are kept for sets that need more."""
-    if not (systems.any_free(change.tx, change.now) and recipes.any_queued(change.tx)):
+    if not (systems.any_free(change.tx, change.now) and queue.any_queued(change.tx)):
         return
     plan = load_plan(change.tx, change.now, claim_seconds=ground.config.claim_seconds)
-    for group in recipes.assignable(change.tx):
+    for group in queue.assignable(change.tx):
         given = plan.take(group)
         for recipe in group if given else ():
             give(change, ground, recipe, given[recipe.id])
