@@ -139,10 +139,6 @@ class LabRules(HarnessRules):
         assert (told["retry_of"], answer.headers["Location"]) == (old.id, f"/jobs/{told['id']}"), answer
         assert told["visibility"] == ("private" if old.private else "public"), told
         fresh = read_job(told, old.private, [recipe.system for recipe in old.recipes])
-        for recipe, copy in zip(old.recipes, fresh.recipes, strict=True):
-            for task, again in zip(recipe.tasks, copy.tasks, strict=True):
-                # the one thing that a harness may have changed of what was submitted
-                again.name = task.name
         unfinished = not old.finished
         if not unfinished:
             fresh.assign(before)
