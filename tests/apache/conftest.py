@@ -24,9 +24,10 @@ from waiting import until
 
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway, open_gateway
-from wsgi_app.model import Caller, LogAddress, NewJob, NewRecipe, NewRecipeSet, NewTask, System
+from wsgi_app.model import Caller, LogAddress, System
 from wsgi_app.services import httpd
 from wsgi_app.states import ResultValue, SystemHealth, TaskStatus, Visibility
+from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 
 T = TypeVar("T")
 

@@ -8,8 +8,9 @@ from attrs import define, evolve
 
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway, open_gateway
-from wsgi_app.model import Caller, Job, LogAddress, NewJob, NewRecipe, NewRecipeSet, NewTask, Recipe, Span, System
+from wsgi_app.model import Caller, Job, LogAddress, Recipe, Span, System
 from wsgi_app.states import SystemHealth, TaskStatus
+from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 
 
 @define

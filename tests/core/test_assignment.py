@@ -7,8 +7,9 @@ import pytest
 from attrs import evolve
 
 from wsgi_app.errors import Conflict, Denied
-from wsgi_app.model import NewRecipe, NewRecipeSet, NewTask, Requires
+from wsgi_app.model import Requires
 from wsgi_app.states import RecipeStatus, SystemHealth, Visibility
+from wsgi_app.submitted import NewRecipe, NewRecipeSet, NewTask
 
 
 def statuses(bench: Any, job: Any) -> list[RecipeStatus]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from wsgi_app.model import NewRecipe, NewRecipeSet, NewTask
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus
+from wsgi_app.submitted import NewRecipe, NewRecipeSet, NewTask
 
 
 def submit(bench: Any, recipes: int, tasks: int) -> Any:

@@ -10,9 +10,10 @@ from attrs import evolve
 from wsgi_app.core.change import Change
 from wsgi_app.core.gateway import open_gateway
 from wsgi_app.errors import Denied, Unauthenticated
-from wsgi_app.model import Caller, NewRecipe, NewRecipeSet
+from wsgi_app.model import Caller
 from wsgi_app.services.timer import GATE_ROUNDS, Timer
 from wsgi_app.states import Visibility
+from wsgi_app.submitted import NewRecipe, NewRecipeSet
 
 
 def recipe(bench: Any, one: NewRecipe, **job: Any) -> int:

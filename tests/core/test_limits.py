@@ -7,8 +7,9 @@ from attrs import evolve
 
 from wsgi_app.core.gateway import open_gateway
 from wsgi_app.errors import Conflict, Invalid, TooManyBytes, TooManyLogs
-from wsgi_app.model import Caller, NewJob, NewRecipe, NewRecipeSet
+from wsgi_app.model import Caller
 from wsgi_app.states import ResultValue, TaskStatus
+from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet
 
 BYTES = "Too many bytes in recipe"
 

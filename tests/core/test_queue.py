@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from wsgi_app.core.matching import fits, match
 from wsgi_app.core.queue import Place
-from wsgi_app.model import Caller, NewRecipe, NewRecipeSet, NewTask, Recipe, Requires, System
+from wsgi_app.model import Caller, Recipe, Requires, System
 from wsgi_app.states import RecipeStatus, ResultValue, SystemHealth, TaskStatus, Visibility
+from wsgi_app.submitted import NewRecipe, NewRecipeSet, NewTask
 
 
 def wants(kind: str | None = None, *tags: str, system: str | None = None) -> NewRecipe:

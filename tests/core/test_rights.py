@@ -7,8 +7,9 @@ from attrs import evolve
 
 from wsgi_app.core.access import MOST_KEYS
 from wsgi_app.errors import Conflict
-from wsgi_app.model import Caller, NewRecipe, NewRecipeSet
+from wsgi_app.model import Caller
 from wsgi_app.states import RecipeStatus, SystemHealth, TaskStatus
+from wsgi_app.submitted import NewRecipe, NewRecipeSet
 
 
 def admits(bench: Any, recipe: int, secret: str) -> bool:

@@ -23,8 +23,9 @@ from wsgi_app.errors import (
     TooManySyncStates,
     TooManyWaiters,
 )
-from wsgi_app.model import Caller, NewRecipe, NewRecipeSet, NewTask
+from wsgi_app.model import Caller
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus
+from wsgi_app.submitted import NewRecipe, NewRecipeSet, NewTask
 
 
 @frozen

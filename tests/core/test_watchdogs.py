@@ -6,8 +6,8 @@ import pytest
 from attrs import evolve
 
 from wsgi_app.errors import LogClosed
-from wsgi_app.model import NewRecipe, NewRecipeSet
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, Verdict
+from wsgi_app.submitted import NewRecipe, NewRecipeSet
 
 
 def start(bench: Any, *recipes: NewRecipe) -> list[int]:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsgi_app.documents import jobjson
-from wsgi_app.model import NewTask
 from wsgi_app.states import Visibility
+from wsgi_app.submitted import NewTask
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 

@@ -9,7 +9,8 @@ from lxml import etree
 
 from wsgi_app.documents import jobxml
 from wsgi_app.errors import BadDocument
-from wsgi_app.model import NewJob, NewRecipe, NewRecipeSet, NewTask, Requires
+from wsgi_app.model import Requires
+from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 
 JOBS = Path(__file__).parent / "jobs"
 TASK = '<task name="t"/>'

@@ -15,8 +15,9 @@ from attrs import evolve, field, frozen
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway, open_gateway
 from wsgi_app.indexer import service
-from wsgi_app.model import Caller, Log, NewJob, NewRecipe, NewRecipeSet, NewTask, Recipe, Result, System
+from wsgi_app.model import Caller, Log, Recipe, Result, System
 from wsgi_app.states import LogState, ResultValue, SystemHealth, TaskStatus
+from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 
 Until = Callable[[Callable[[], bool]], None]
 

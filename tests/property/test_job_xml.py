@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wsgi_app.documents import jobxml
 from wsgi_app.errors import BadDocument
-from wsgi_app.model import NewJob
+from wsgi_app.submitted import NewJob
 
 EXAMPLES = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 

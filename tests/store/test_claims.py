@@ -8,8 +8,9 @@ import pytest
 
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import open_gateway
-from wsgi_app.model import Caller, NewJob, NewRecipe, NewRecipeSet, NewTask, System
+from wsgi_app.model import Caller, System
 from wsgi_app.states import RecipeStatus, SystemHealth
+from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 
 SYSTEMS = 6
 JOBS = 60

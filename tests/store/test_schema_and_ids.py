@@ -11,11 +11,12 @@ from wsgi_app.app import create_app
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import open_gateway
 from wsgi_app.errors import BadCredentials, NotFound, Unavailable
-from wsgi_app.model import Caller, NewJob, NewRecipe, NewRecipeSet, NewTask
+from wsgi_app.model import Caller
 from wsgi_app.states import RecipeStatus
 from wsgi_app.store import ids
 from wsgi_app.store.db import Database
 from wsgi_app.store.schema import id_sequence, metadata
+from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 
 JOB = NewJob((NewRecipeSet((NewRecipe((NewTask("a"), NewTask("b"))),)), NewRecipeSet((NewRecipe((NewTask("c"),)),), 1)))
 

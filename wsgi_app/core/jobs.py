@@ -11,10 +11,11 @@ from wsgi_app.core.ending import end_recipes
 from wsgi_app.core.idempotency import Once
 from wsgi_app.core.notifier import Subject
 from wsgi_app.errors import Denied, Invalid, NoSuchJob
-from wsgi_app.model import Caller, Job, NewJob, Recipe
+from wsgi_app.model import Caller, Job, Recipe
 from wsgi_app.states import TaskStatus
 from wsgi_app.store import jobs
 from wsgi_app.store import systems as store_systems
+from wsgi_app.submitted import NewJob
 
 #: who submits without a token, where that is allowed
 ANONYMOUS = "anonymous"

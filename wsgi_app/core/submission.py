@@ -3,7 +3,7 @@
 from attrs import frozen
 
 from wsgi_app.errors import Invalid
-from wsgi_app.model import NewJob, NewRecipe, NewTask
+from wsgi_app.submitted import NewJob, NewRecipe, NewTask
 
 #: most recipes and tasks of one job
 MOST_RECIPES = 2000

@@ -11,8 +11,9 @@ from cattrs.gen import make_dict_structure_fn, override
 from wsgi_app.clock import Clock, rfc3339
 from wsgi_app.documents.roles import SetRoles, known
 from wsgi_app.errors import BadDocument
-from wsgi_app.model import Job, NewJob, NewRecipe, NewTask, Peer, Recipe, RecipeSet, Task
+from wsgi_app.model import Job, Peer, Recipe, RecipeSet, Task
 from wsgi_app.states import Visibility
+from wsgi_app.submitted import NewJob, NewRecipe, NewTask
 
 #: bytes up to which every wrong field is named: cattrs keeps 3 KB for each of them
 SMALL = 65536

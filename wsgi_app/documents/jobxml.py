@@ -13,7 +13,8 @@ from attrs import evolve
 
 from wsgi_app.documents import hostrequires, xmltree
 from wsgi_app.documents.xmltree import Element, shown
-from wsgi_app.model import NewJob, NewRecipe, NewRecipeSet, NewTask, Requires
+from wsgi_app.model import Requires
+from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 
 PRIORITIES = {"low": 10, "medium": 30, "normal": 50, "high": 70, "urgent": 90}
 

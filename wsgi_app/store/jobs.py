@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
 
-from wsgi_app.model import Job, NewJob, NewRecipe, NewRecipeSet, NewTask, Recipe, RecipeSet
+from wsgi_app.model import Job, Recipe, RecipeSet
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, Verdict, Visibility
 from wsgi_app.store import ids
 from wsgi_app.store.recipes import load_recipes, requires_of
 from wsgi_app.store.schema import jobs, recipe_sets, recipes, tasks
+from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 
 
 def insert_job(

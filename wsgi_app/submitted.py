@@ -1,0 +1,52 @@
+"""A job as it is submitted, whatever document it came in: design.md section 5. Plain values."""
+
+from attrs import field, frozen
+
+from wsgi_app.model import Requires
+from wsgi_app.states import Visibility
+
+
+@frozen
+class NewTask:
+    """A task as submitted. At most one of `command` (argument vector), `script` (shell text) and `fetch` (URL)."""
+
+    name: str
+    role: str | None = None
+    params: dict[str, str] = field(factory=dict)
+    command: tuple[str, ...] | None = None
+    script: str | None = None
+    fetch: str | None = None
+
+
+@frozen
+class NewRecipe:
+    """A recipe as submitted: for one `system`, or for any that `requires` fits."""
+
+    tasks: tuple[NewTask, ...]
+    system: str | None = None
+    requires: Requires = Requires()
+    role: str | None = None
+    max_seconds: int | None = None
+    stop_on_fail: bool = False
+    #: where in the document it stands, for whoever has to say what is wrong with it; "" when that has no lines
+    place: str = field(default="", eq=False, repr=False)
+
+
+@frozen
+class NewRecipeSet:
+    """Recipes that start together; sets of a later stage wait until the earlier stage is settled."""
+
+    recipes: tuple[NewRecipe, ...]
+    stage: int = 0
+
+
+@frozen
+class NewJob:
+    """A job as submitted. Priority is 0 to 100, higher first."""
+
+    recipe_sets: tuple[NewRecipeSet, ...]
+    name: str = ""
+    visibility: Visibility | None = None
+    priority: int = 50
+    #: what of the document has no effect, one sentence each
+    warnings: tuple[str, ...] = ()
