@@ -266,6 +266,8 @@ class System:
     last_seen: float | None
     #: until when its last claim counts, or counted: the end of its last recipe ends that, too
     claimed_until: float | None
+    #: the newest recipe that it was given
+    last_recipe: int | None = None
 
 
 @frozen

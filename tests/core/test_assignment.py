@@ -8,7 +8,7 @@ from attrs import evolve
 
 from wsgi_app.errors import Conflict, Denied
 from wsgi_app.model import Requires
-from wsgi_app.states import RecipeStatus, SystemHealth, Visibility
+from wsgi_app.states import RecipeStatus, SystemHealth, TaskStatus, Visibility
 from wsgi_app.submitted import NewRecipe, NewRecipeSet, NewTask
 
 
@@ -291,3 +291,25 @@ def test_settled_is_closed(bench: Any, one: NewRecipe) -> None:
     assert "closed" in names
     assert not any(name.startswith("ip-") for name in names)
     assert {f"task-{task.id}.closed" for task in bench.recipe(number).tasks} < names
+
+
+def test_a_claim_outlives_a_cancelled_set(bench: Any, one: NewRecipe) -> None:
+    """A system that asks for work while its recipe waits for its set is still there when the set is cancelled."""
+    job = bench.submit(NewRecipeSet((one, evolve(one, system="b"))))
+    bench.gateway.recipes.issue_key(bench.admin, job.recipe_sets[0].recipes[0].id)
+    assert bench.claim("a") is None
+    bench.gateway.jobs.cancel(bench.admin, job.id)
+    number = bench.submit(NewRecipeSet((one,))).recipe_sets[0].recipes[0].id
+    assert bench.recipe(number).status is RecipeStatus.WAITING
+
+
+def test_a_cancel_is_told_once(bench: Any, one: NewRecipe) -> None:
+    """A job of which one recipe runs and one waits is cancelled in one step, and told so once."""
+    job = bench.submit(NewRecipeSet((one,)), NewRecipeSet((evolve(one, system="b"),)))
+    bench.claim("a")
+    first = job.recipe_sets[0].recipes[0]
+    bench.gateway.tasks.update(bench.admin, first.id, first.tasks[0].id, status=TaskStatus.RUNNING)
+    before = bench.gateway.events.latest()
+    bench.gateway.jobs.cancel(bench.admin, job.id)
+    told = [event.data for event in bench.gateway.events.page(bench.admin, after=before, topics=["job"])]
+    assert [data["status"] for data in told] == [RecipeStatus.CANCELLED]

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from wsgi_app.core.change import Change
 from wsgi_app.core.gateway import open_gateway
-from wsgi_app.errors import Denied, Unauthenticated
+from wsgi_app.errors import Denied, Unauthenticated, Unavailable
 from wsgi_app.model import Caller
 from wsgi_app.services.timer import GATE_ROUNDS, Timer
 from wsgi_app.states import Visibility
@@ -106,7 +106,7 @@ def test_strangers(bench: Any, one: NewRecipe) -> None:
     key(bench, number)
     before = bench.gate(number)
     directory = stray(bench.config.gate, 4711)
-    bench.gateway.gate_image.forget_strangers()
+    bench.gateway.strays.set_aside()
     assert not directory.exists()
     assert bench.gate(number) == before
 
@@ -177,10 +177,64 @@ def test_stray_logs(bench: Any, one: NewRecipe) -> None:
     stray_log.parent.mkdir(parents=True)
     stray_log.write_text("secret")
     bench.put(key(bench, number), number, "own")
-    bench.gateway.logs.set_strangers_aside()
+    bench.gateway.strays.set_aside()
     assert not stray_log.exists()
     (aside,) = bench.config.strays.iterdir()
     assert (aside / "logs" / "secret.log").read_text() == "secret"
     assert (bench.config.logs / str(number) / "logs" / "own").read_text() == "x"
-    bench.gateway.logs.set_strangers_aside()
+    bench.gateway.strays.set_aside()
     assert list(bench.config.strays.iterdir()) == [aside]
+
+
+def test_not_the_older_again(bench: Any, one: NewRecipe) -> None:
+    """An older recipe in its grace does not get the address back when the newer one is settled, moved or removed."""
+    bench.gateway.systems.change(bench.admin, "a", address="192.0.2.1")
+    first, second = recipe(bench, one), recipe(bench, one)
+    bench.claim("a")
+    bench.gateway.recipes.abort(bench.admin, first, "enough")
+    bench.claim("a")
+    bench.run(second)
+    bench.gateway.recipes.settle(second)
+    bench.gateway.recipes.close_logs()
+    bench.gateway.gate_image.rebuild()
+    for number in (first, second):
+        assert not any(name.startswith("ip-") for name in bench.gate(number))
+    bench.gateway.systems.change(bench.admin, "a", address="192.0.2.2")
+    assert not any(name.startswith("ip-") for name in bench.gate(first))
+
+
+@pytest.mark.parametrize("how", ["moved", "removed"])
+def test_an_idle_systems_address(bench: Any, one: NewRecipe, how: str) -> None:
+    """A recipe in its grace follows the address of its system, and loses it with the system."""
+    bench.gateway.systems.change(bench.admin, "a", address="192.0.2.1")
+    number = recipe(bench, one)
+    bench.claim("a")
+    bench.gateway.recipes.abort(bench.admin, number, "enough")
+    if how == "moved":
+        bench.gateway.systems.change(bench.admin, "a", address="192.0.2.2")
+    else:
+        bench.gateway.systems.remove(bench.admin, "a")
+    found = {name for name in bench.gate(number) if name.startswith("ip-")}
+    assert found == ({"ip-192.0.2.2"} if how == "moved" else set())
+    with pytest.raises(Unauthenticated):
+        bench.put(Caller(None, "192.0.2.1"), number, "log")
+
+
+def test_gates_behind_one_that_fails(bench: Any, one: NewRecipe) -> None:
+    """When one gate cannot be written, those behind it are, in the same change."""
+    first, second = recipe(bench, one), recipe(bench, evolve(one, system="b"))
+    for number in (first, second):
+        key(bench, number)
+    for path in (bench.config.gate / str(first)).iterdir():
+        path.unlink()
+    (bench.config.gate / str(first)).rmdir()
+    (bench.config.gate / str(first)).touch()
+    for number in (first, second):
+        try:
+            bench.gateway.recipes.abort(bench.admin, number, "enough")
+        except Unavailable:
+            assert number == first
+    bench.clock.now += 60
+    with pytest.raises(Unavailable):
+        bench.gateway.recipes.close_logs()
+    assert "closed" in bench.gate(second)

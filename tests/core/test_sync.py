@@ -404,3 +404,26 @@ def test_a_crowd(bench: Any) -> None:
     for worker in workers:
         worker.join(60)
     assert sorted(left) == list(range(len(names)))
+
+
+def test_no_mark_after_the_last_arrival(bench: Any, pair: Pair) -> None:
+    """Who begins to wait while the last arrives is answered, and does not count as waiting afterwards."""
+    for number in range(60):
+        state = f"s{number}"
+        with ThreadPoolExecutor(2) as both:
+
+            def meet(place: int, state: str = state) -> bool:
+                pair.arrive(place, state)
+                return pair.look(place, state, seconds=30).reached
+
+            assert list(both.map(meet, (0, 1))) == [True, True]
+        assert not pair.waiting(state)
+
+
+def test_empty_roles(bench: Any) -> None:
+    """A role has a name."""
+    for wrong in (member("a", role=""), member("a", task_role="")):
+        with pytest.raises(Invalid, match="role") as error:
+            bench.submit(NewRecipeSet((wrong,)))
+        assert error.value.field is not None
+        assert error.value.field.endswith(".role")

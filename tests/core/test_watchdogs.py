@@ -253,3 +253,14 @@ def test_claims_age(bench: Any, one: NewRecipe, seconds: int) -> None:
     bench.clock.now += seconds
     job = bench.submit(NewRecipeSet((one,)))
     assert job.status is (RecipeStatus.WAITING if seconds < 60 else RecipeStatus.QUEUED)
+
+
+def test_installing_has_its_own_limit(bench: Any, one: NewRecipe) -> None:
+    """max_seconds does not end a recipe in the middle of its installation; that has three hours, and no more."""
+    (number,) = start(bench, evolve(one, max_seconds=600))
+    bench.gateway.installs.begin(bench.admin, number)
+    bench.clock.now += 3 * 3600 - 1
+    assert bench.round() == 0
+    bench.clock.now += 1
+    assert bench.round() == 1
+    assert bench.recipe(number).reason == "External Watchdog Expired"

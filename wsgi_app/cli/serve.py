@@ -54,8 +54,7 @@ def initialise() -> None:
     gateway = open_gateway(load().config)
     gateway.access.issue_admin_token()
     # before anybody can call: the gate may be older or newer than the database
-    gateway.gate_image.forget_strangers()
-    gateway.logs.set_strangers_aside()
+    gateway.strays.set_aside()
     gateway.gate_image.rebuild()
     gateway.close()
 

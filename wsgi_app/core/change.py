@@ -1,8 +1,9 @@
 """What every verb works with: the store, the gate, the clock, the settings; and the shape of one change."""
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from attrs import define, field, frozen
@@ -84,13 +85,23 @@ class Change:
         self._addresses_revoked.append(recipe)
 
     def show(self, gate: Gate) -> None:
-        """Make and remove the gate files; the first thing after the commit."""
-        for recipe, names in self._revoked:
-            gate.remove(recipe, names)
-        for recipe in self._addresses_revoked:
-            gate.remove_addresses(recipe)
-        for recipe, names in self._gate:
-            gate.add(recipe, names)
+        """Make and remove the gate files; the first thing after the commit.
+
+        A gate that cannot be written does not keep those behind it from being; the first error is raised at the end.
+        """
+        steps: list[Callable[[], None]] = [
+            *(partial(gate.remove, recipe, names) for recipe, names in self._revoked),
+            *(partial(gate.remove_addresses, recipe) for recipe in self._addresses_revoked),
+            *(partial(gate.add, recipe, names) for recipe, names in self._gate),
+        ]
+        trouble: OSError | None = None
+        for step in steps:
+            try:
+                step()
+            except OSError as error:
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
 
 
 @frozen

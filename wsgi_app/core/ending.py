@@ -3,7 +3,7 @@
 A job may have thousands of recipes, and a recipe thousands of tasks: everything here is done once for all of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from wsgi_app.core import gate, lifecycle
 from wsgi_app.core.change import Change
@@ -13,15 +13,20 @@ from wsgi_app.store import ids, recipes, results
 
 
 def end_recipes(
-    change: Change, members: Sequence[Recipe], status: TaskStatus, message: str | None, *, grace: float = 0.0
+    change: Change,
+    members: Sequence[Recipe],
+    status: TaskStatus,
+    message: str | None,
+    *,
+    grace: Callable[[Recipe], float],
 ) -> None:
     """End the unfinished tasks of unfinished recipes and so the recipes; with a Warn each when there is a message.
 
-    The logs of those that have a system close after `grace` seconds; those that have none never had logs, and are
+    The logs of those that have a system close after so many seconds; those that have none never had logs, and are
     settled.
     """
     for recipe in members:
-        _end(change, recipe, status, message, grace if recipe.assigned is not None else 0.0)
+        _end(change, recipe, status, message, grace(recipe) if recipe.assigned is not None else 0.0)
     for group in {recipe.recipe_set for recipe in members}:
         # the others may have waited for nothing but its system
         lifecycle.start_set(change, group)

@@ -36,12 +36,6 @@ class GateImage:
             for recipe in recipes.unsettled_recipes(change.tx, since=change.now - JUST_ENDED):
                 self._rewrite(change, recipe)
 
-    def forget_strangers(self) -> None:
-        """Take away the gate of recipes that the database does not know: their ids will be given out again."""
-        with self._ground.change() as change:
-            for stranger in self._ground.gate.recipes() - recipes.all_ids(change.tx):
-                self._ground.gate.clear(stranger)
-
     def rebuild_settled(self, after: int) -> int | None:
         """Make the gate of the settled recipes behind id `after`, a batch of them; None when there are no more."""
         with self._ground.change() as change:
@@ -71,18 +65,8 @@ def image_of(change: Change, ground: Ground, recipe: Recipe) -> set[str]:
         image.add(gate.OPEN)
     if any(results.has_message(change.tx, recipe.id, str(full())) for full in (TooManyLogs, TooManyBytes)):
         image.add(gate.FULL)
-    address = _address(change, recipe)
-    if address is not None:
-        image.add(gate.address_name(address))
+    # whoever has the address later has nothing to do with this recipe
+    system = None if recipe.settled or recipe.system is None else systems.load_system(change.tx, recipe.system)
+    if system is not None and system.address is not None and system.last_recipe == recipe.id:
+        image.add(gate.address_name(system.address))
     return image
-
-
-def _address(change: Change, recipe: Recipe) -> str | None:
-    """Return the address of the system that runs the recipe, or has run it and nothing else since.
-
-    Whoever has the address later has nothing to do with this recipe.
-    """
-    if recipe.settled or recipe.system is None or recipes.unsettled_on(change.tx, recipe.system)[:1] != [recipe.id]:
-        return None
-    system = systems.load_system(change.tx, recipe.system)
-    return None if system is None else system.address

@@ -18,6 +18,7 @@ from wsgi_app.core.notifier import News, Notifier, Subject
 from wsgi_app.core.queue import Queue
 from wsgi_app.core.recipes import Recipes
 from wsgi_app.core.results import Results
+from wsgi_app.core.strays import Strays
 from wsgi_app.core.sync import Sync, decided
 from wsgi_app.core.systems import Systems
 from wsgi_app.core.tasks import Tasks
@@ -46,6 +47,7 @@ class Gateway:
     installs: Installs
     watchdogs: Watchdogs
     gate_image: GateImage
+    strays: Strays
     events: Events
     access: Access
     _ground: Ground
@@ -90,6 +92,7 @@ def open_gateway(config: Config, clock: Clock = system_clock) -> Gateway:
         Installs(ground, access),
         Watchdogs(ground, access),
         GateImage(ground),
+        Strays(ground),
         Events(ground, access),
         access,
         ground,

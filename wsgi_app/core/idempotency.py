@@ -38,7 +38,8 @@ class Once:
         if self.key is None:
             return None
         use = store.find_use(change.tx, self.scope, self.key, since=change.now - REMEMBERED)
-        if use is not None and use.request != self.request:
+        # "": from before it was known what was asked
+        if use is not None and use.request not in ("", self.request):
             raise Conflict(f"this {FIELD} was used for something else", field=FIELD)
         return None if use is None else use.made
 

@@ -61,7 +61,7 @@ class Installs:
                 if found.assigned is None:
                     raise RecipeNotAssigned
                 grace = self._ground.config.grace_seconds
-                end_recipes(change, [found], TaskStatus.ABORTED, FAILED, grace=grace)
+                end_recipes(change, [found], TaskStatus.ABORTED, FAILED, grace=lambda _: grace)
                 systems.assign(change, self._ground)
 
     def _live(self, change: Change, caller: Caller, recipe: int) -> Recipe:

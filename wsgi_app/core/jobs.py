@@ -74,7 +74,7 @@ class Jobs:
         # of a retry it does not matter what it copies: the same call is the same retry
         asked = new if retry_of is None else f"retry {retry_of}"
         # one stranger's key is not another's
-        scope = f"user {owner}" if owner != ANONYMOUS else f"address {caller.address}"
+        scope = f"user {owner}" if caller.authorization else f"address {caller.address}"
         once = Once.of(scope, idempotency_key, asked)
         earlier = once.made(change)
         if earlier is not None:
@@ -143,10 +143,7 @@ class Jobs:
             unfinished = [
                 recipe for group in found.recipe_sets for recipe in group.recipes if not recipe.status.finished
             ]
-            busy = [recipe for recipe in unfinished if _at_work(recipe)]
-            idle = [recipe for recipe in unfinished if not _at_work(recipe)]
-            end_recipes(change, busy, TaskStatus.CANCELLED, None, grace=CANCEL_GRACE)
-            end_recipes(change, idle, TaskStatus.CANCELLED, None)
+            end_recipes(change, unfinished, TaskStatus.CANCELLED, None, grace=_last_words)
             systems.assign(change, self._ground)
 
     def _submitter(self, caller: Caller, tx: Connection) -> str:
@@ -155,8 +152,9 @@ class Jobs:
         return self._access.require(tx, caller, "submit").user
 
 
-def _at_work(recipe: Recipe) -> bool:
-    return recipe.started is not None or recipe.install_started is not None
+def _last_words(recipe: Recipe) -> float:
+    """How long the harness or installer of a cancelled recipe may go on writing; seconds."""
+    return CANCEL_GRACE if recipe.started is not None or recipe.install_started is not None else 0
 
 
 def _loaded(job: Job | None) -> Job:

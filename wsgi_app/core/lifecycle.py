@@ -120,7 +120,9 @@ def release(change: Change, recipe: Recipe) -> None:
     """Free the recipe's system, if it has one; it is there again when it claims."""
     if recipe.assigned is None or recipe.system is None:
         return
-    systems.release(change.tx, recipe.id, change.now)
+    # one that was never handed out may still be waited for: its system has not stopped asking
+    scheduled = recipe.status is RecipeStatus.SCHEDULED
+    systems.release(change.tx, recipe.id, claim_ends=None if scheduled else change.now)
     freed = systems.load_system(change.tx, recipe.system)
     if freed is not None:
         change.event("system", None, name=freed.name, state=SystemState.OFFLINE, health=freed.health, recipe=None)

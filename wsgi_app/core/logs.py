@@ -113,19 +113,6 @@ class Logs:
             self._readable(tx, caller, recipe)
             return results.load_logs(tx, recipe, after=after, limit=limit)
 
-    def set_strangers_aside(self) -> None:
-        """Move the logs of recipes that the database does not know to `DATA/logs/strays`: their ids come again.
-
-        A database that was restored knows less than the disk; whoever gets such an id must not get these logs.
-        """
-        config = self._ground.config
-        with self._ground.change() as change:
-            known = recipes.all_ids(change.tx)
-            for directory in list(config.logs.iterdir()):
-                if directory.name.isdecimal() and int(directory.name) not in known:
-                    config.strays.mkdir(exist_ok=True)
-                    directory.rename(config.strays / f"{directory.name}-{change.now:.0f}")
-
     def grew(self, sizes: Mapping[tuple[int, str], int]) -> None:
         """Note how large logs are by now (recipe and path: bytes); register those that Apache made alone."""
         with self._ground.change() as change:

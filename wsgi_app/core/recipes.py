@@ -79,7 +79,7 @@ class Recipes:
             if not found.status.finished:
                 text = message or "Aborted by its harness"
                 grace = 0 if self._ground.gate.admits(caller, found.id) else self._ground.config.grace_seconds
-                end_recipes(change, [found], TaskStatus.ABORTED, text, grace=grace)
+                end_recipes(change, [found], TaskStatus.ABORTED, text, grace=lambda _: grace)
                 systems.assign(change, self._ground)
 
     def issue_key(self, caller: Caller, recipe: int, *, rotate: bool = False, system: str | None = None) -> Key:
@@ -119,13 +119,15 @@ class Recipes:
         """Show the gate whose logs are closed by now, and settle recipes that take too long; for the timer."""
         with self._ground.change() as change:
             overdue = change.now - self._ground.config.settle_seconds
-            for number in recipes.closing_recipes(change.tx, change.now):
-                recipe = lifecycle.recipe_of(change, number)
-                if recipe.closes is not None and recipe.closes <= overdue:
-                    lifecycle.settle(change, recipe.id, late=True)
-                    systems.assign(change, self._ground)
-                    recipe = lifecycle.recipe_of(change, number)
-                change.gate(recipe.id, *image_of(change, self._ground, recipe))
+            closing = [lifecycle.recipe_of(change, number) for number in recipes.closing_recipes(change.tx, change.now)]
+            late = [recipe for recipe in closing if recipe.closes is not None and recipe.closes <= overdue]
+            for recipe in late:
+                lifecycle.settle(change, recipe.id, late=True)
+            if late:
+                systems.assign(change, self._ground)
+            # behind all that changes it
+            for recipe in closing:
+                change.gate(recipe.id, *image_of(change, self._ground, lifecycle.recipe_of(change, recipe.id)))
 
     def _assign(self, change: Change, recipe: Recipe, system: str | None) -> None:
         if recipe.system is not None and system not in (None, recipe.system):

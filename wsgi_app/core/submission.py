@@ -52,6 +52,8 @@ def check(new: NewJob) -> None:
 def _check_recipe(recipe: NewRecipe, where: str) -> None:
     if not recipe.tasks:
         raise Invalid("a recipe needs a task", field=f"{where}.tasks")
+    if recipe.role == "":
+        raise Invalid("a role has a name", field=f"{where}.role")
     if recipe.max_seconds is not None and recipe.max_seconds < 1:
         raise Invalid("max_seconds must be at least 1", field=f"{where}.max_seconds")
     for number, task in enumerate(recipe.tasks):
@@ -59,6 +61,8 @@ def _check_recipe(recipe: NewRecipe, where: str) -> None:
 
 
 def _check_task(task: NewTask, where: str) -> None:
+    if task.role == "":
+        raise Invalid("a role has a name", field=f"{where}.role")
     if not task.name:
         raise Invalid("a task needs a name", field=f"{where}.name")
     if sum(given is not None for given in (task.command, task.script, task.fetch)) > 1:

@@ -146,7 +146,7 @@ class Sync:
 
         def begun() -> None:
             nonlocal marked
-            self._mark(recipe, state, seconds)
+            self._mark(recipe, group, meeting, seconds)
             marked = True
 
         def look() -> Attendance | None:
@@ -208,11 +208,13 @@ class Sync:
             roles=roles,
         )
 
-    def _mark(self, recipe: int, state: str, seconds: float) -> None:
+    def _mark(self, recipe: int, group: int, meeting: Meeting, seconds: float) -> None:
         """Note that a recipe waits, which counts as past its watchdog when its peers are."""
         with self._ground.change() as change:
-            until = change.now + seconds + BETWEEN_CALLS
-            recipes.update_recipe(change.tx, recipe, waits_for=state, waits_until=until)
+            # who came meanwhile has unmarked those who waited, and will not do it again
+            if meeting.undecided(sync.tally(change.tx, group, meeting.state, meeting.role)):
+                until = change.now + seconds + BETWEEN_CALLS
+                recipes.update_recipe(change.tx, recipe, waits_for=meeting.state, waits_until=until)
 
     def _unmark(self, recipe: int, state: str) -> None:
         with self._ground.change() as change:

@@ -86,8 +86,8 @@ class Systems:
             _check(changed)
             if values:
                 systems.update_system(change.tx, name, **values)
-                if found.recipe is not None and changed.address != found.address:
-                    _move_address(change, found.recipe, found.address, changed.address)
+                if changed.address != found.address:
+                    _move_address(change, found, changed.address)
                 change.event("system", None, name=name, state=self.state(changed), health=changed.health)
                 assign(change, self._ground)
         return self.get(name)
@@ -102,7 +102,11 @@ class Systems:
             if found.recipe is not None:
                 raise SystemBusy
             systems.delete_system(change.tx, name)
+            if found.last_recipe is not None:
+                change.revoke_addresses(found.last_recipe)
             change.event("system", None, name=name, state=None, health=None)
+            # a large set may have kept others for the sake of this one
+            assign(change, self._ground)
 
     def issue_key(self, caller: Caller, name: str) -> str:
         """Make the system's key, which replaces the one before (admins only)."""
@@ -127,6 +131,14 @@ class Systems:
                 return None
             peers = recipes.load_peers(change.tx, held.recipe_set)
             return Claimed(held, peers, access.issue_key(change, held.id))
+
+    def assign_waiting(self) -> None:
+        """Give systems to sets that wait; for the timer, since a set keeps systems only as long as it has hope."""
+        with self._ground.read() as tx:
+            waiting = systems.any_free(tx, self._ground.clock()) and queue.any_queued(tx)
+        if waiting:
+            with self._ground.change() as change:
+                assign(change, self._ground)
 
     def _announce(self, caller: Caller, name: str, wait: float) -> bool:
         """Record the claim and assign what can be; True when the system holds a recipe now."""
@@ -167,11 +179,10 @@ def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None
     recipes.update_recipe(
         change.tx, recipe.id, system=system.name, status=RecipeStatus.SCHEDULED, assigned=change.now, watchdog=watchdog
     )
-    systems.update_system(change.tx, system.name, recipe=recipe.id)
-    for earlier in recipes.unsettled_on(change.tx, system.name):
-        if earlier != recipe.id:
-            # what it ran before may still take logs by key; its address speaks for the new recipe alone
-            change.revoke_addresses(earlier)
+    systems.update_system(change.tx, system.name, recipe=recipe.id, last_recipe=recipe.id)
+    if system.last_recipe is not None:
+        # what it ran before may still take logs by key; its address speaks for the new recipe alone
+        change.revoke_addresses(system.last_recipe)
     lifecycle.tell_running(change, system, recipe.id)
     given = lifecycle.recipe_of(change, recipe.id)
     change.recipe_event(given)
@@ -199,12 +210,15 @@ def _held(tx: Connection, name: str) -> Recipe | None:
     return None if recipe is None or recipe.status is RecipeStatus.SCHEDULED else recipe
 
 
-def _move_address(change: Change, recipe: int, before: str | None, after: str | None) -> None:
-    """Let the gate of a running recipe admit its system at the new address, and no longer at the old one."""
-    if before is not None:
-        change.revoke(recipe, gate.address_name(before))
+def _move_address(change: Change, system: System, after: str | None) -> None:
+    """Let the gate of a system's recipe admit it at the new address, and no longer at the old one."""
+    recipe = None if system.last_recipe is None else recipes.load_recipe(change.tx, system.last_recipe)
+    if recipe is None or recipe.settled:
+        return
+    if system.address is not None:
+        change.revoke(recipe.id, gate.address_name(system.address))
     if after is not None:
-        change.gate(recipe, gate.address_name(after))
+        change.gate(recipe.id, gate.address_name(after))
 
 
 def _check(system: System) -> None:

@@ -70,4 +70,5 @@ class Watchdogs:
             return len(overlong) + len(expired)
 
     def _abort(self, change: Change, members: Sequence[Recipe], message: str) -> None:
-        end_recipes(change, members, TaskStatus.ABORTED, message, grace=self._ground.config.grace_seconds)
+        grace = self._ground.config.grace_seconds
+        end_recipes(change, members, TaskStatus.ABORTED, message, grace=lambda _: grace)

@@ -112,7 +112,7 @@ class _Reader:
             self._with_params(tasks, params, common),
             system=system,
             requires=requires,
-            role=element.attributes.get("role"),
+            role=element.attributes.get("role") or None,
             max_seconds=longest,
             stop_on_fail=stop,
             place=element.place,
@@ -129,7 +129,7 @@ class _Reader:
 
     def _task(self, element: Element) -> NewTask:
         self._look_at(element, ("name", "role"))
-        task = NewTask(element.required("name"), role=element.attributes.get("role"))
+        task = NewTask(element.required("name"), role=element.attributes.get("role") or None)
         params: dict[str, str] = {}
         runs = False
         package: Element | None = None

@@ -31,7 +31,8 @@ class Timer:
 
     def round(self) -> None:
         """Do each duty; what a busy database or a full disk keeps from being done is put off, the rest is not."""
-        for duty in (self._expire, self._gateway.recipes.close_logs, self._mend_gate):
+        gateway = self._gateway
+        for duty in (self._expire, gateway.recipes.close_logs, gateway.systems.assign_waiting, self._mend_gate):
             _try(duty)
         self._rounds += 1
 

@@ -84,13 +84,6 @@ def settled_recipes(tx: Connection, *, after: int, limit: int) -> list[Recipe]:
     return load_recipes(tx, recipes.c.id.in_(numbers)) if numbers else []
 
 
-def unsettled_on(tx: Connection, system: str) -> list[int]:
-    """Return the unsettled recipes that a system runs or has run, the newest first."""
-    mine = and_(recipes.c.settled.is_(False), recipes.c.assigned.is_not(None), recipes.c.system == system)
-    query = select(recipes.c.id).where(mine).order_by(recipes.c.assigned.desc(), recipes.c.id.desc())
-    return list(tx.execute(query).scalars())
-
-
 def late_recipes(tx: Connection) -> list[Recipe]:
     """Return the recipes that were settled before all their logs were indexed, and some still are not."""
     growing = select(logs.c.path).where(logs.c.recipe == recipes.c.id, logs.c.state == LogState.GROWING).exists()
@@ -130,9 +123,13 @@ def overdue_sets(tx: Connection, now: float) -> list[int]:
 
 
 def overlong(tx: Connection, now: float) -> list[int]:
-    """Return the unfinished recipes that have run longer than they may, or have had their systems so long in vain."""
+    """Return the unfinished recipes that have run longer than they may, or have had their systems so long in vain.
+
+    An installation has a time limit of its own.
+    """
     unfinished = and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE))
-    since = func.coalesce(recipes.c.started, recipes.c.assigned)
+    idle_since = case((recipes.c.install_started.is_(None), recipes.c.assigned))
+    since = func.coalesce(recipes.c.started, idle_since)
     query = select(recipes.c.id).where(unfinished, since + recipes.c.max_seconds <= now)
     return list(tx.execute(query).scalars())
 

@@ -52,6 +52,8 @@ systems = Table(
     Column("reason", Text),
     #: the unfinished recipe that it holds; no foreign key, since recipes refer to systems
     Column("recipe", Integer),
+    #: the newest recipe that it was given: whose gate its address opens
+    Column("last_recipe", Integer),
     Column("last_seen", Float),
     Column("claimed_until", Float),
     #: SHA-256 of the system's own key

@@ -46,9 +46,12 @@ def update_system(tx: Connection, name: str, **values: Any) -> None:
     tx.execute(update(systems).where(systems.c.name == name).values(**values))
 
 
-def release(tx: Connection, recipe: int, now: float) -> None:
-    """Free the system that holds the recipe; what it claimed for that is over."""
-    tx.execute(update(systems).where(systems.c.recipe == recipe).values(recipe=None, claimed_until=now))
+def release(tx: Connection, recipe: int, *, claim_ends: float | None) -> None:
+    """Free the system that holds the recipe; what it claimed for that is over then (None: it still counts)."""
+    values: dict[str, Any] = {"recipe": None}
+    if claim_ends is not None:
+        values["claimed_until"] = claim_ends
+    tx.execute(update(systems).where(systems.c.recipe == recipe).values(**values))
 
 
 def delete_system(tx: Connection, name: str) -> None:
@@ -72,4 +75,5 @@ def _system(row: Row[Any]) -> System:
         recipe=row.recipe,
         last_seen=row.last_seen,
         claimed_until=row.claimed_until,
+        last_recipe=row.last_recipe,
     )

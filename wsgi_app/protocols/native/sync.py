@@ -103,6 +103,8 @@ def _saying(request: Request) -> str | None:
 
 
 def _deeper(value: object, deepest: int) -> bool:
-    """Return whether a JSON value is nested deeper than that: answers nest it deeper still."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(deepest == 0 or _deeper(one, deepest - 1) for one in inner)
+    """Return whether arrays and objects are nested deeper than that: answers nest them deeper still."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return deepest == 0 or any(_deeper(one, deepest - 1) for one in inner)

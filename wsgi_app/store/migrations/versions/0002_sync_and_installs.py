@@ -14,6 +14,8 @@ def upgrade() -> None:
         op.add_column("recipes", sa.Column(name, sa.Float(), nullable=True))
     op.add_column("recipes", sa.Column("waits_for", sa.String(length=255), nullable=True))
     op.create_index(op.f("ix_recipes_finished"), "recipes", ["finished"], unique=False)
+    op.add_column("systems", sa.Column("last_recipe", sa.Integer(), nullable=True))
+    op.execute("UPDATE systems SET last_recipe = recipe")
     op.add_column("tasks", sa.Column("reported_name", sa.Text(), nullable=True))
     op.create_table(
         "new_idempotency",
@@ -26,7 +28,8 @@ def upgrade() -> None:
     )
     op.execute(
         "INSERT INTO new_idempotency (scope, key, request, made, created) "
-        "SELECT 'user ' || \"user\", key, request, job, created FROM idempotency"
+        # what was asked was hashed otherwise: any request will do
+        "SELECT 'user ' || \"user\", key, '', job, created FROM idempotency"
     )
     op.drop_table("idempotency")
     op.rename_table("new_idempotency", "idempotency")
