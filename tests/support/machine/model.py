@@ -309,9 +309,10 @@ class Job:
             recipe.end("Aborted", EXPIRED, grace=GRACE_SECONDS, before=before)
 
     def cancel(self, before: float) -> None:
-        """Everything unfinished is cancelled; those that had begun keep their logs open for some seconds."""
+        """Everything unfinished is cancelled; what had begun, or was being installed, may say some last words."""
         for recipe in self.unfinished:
-            grace = CANCEL_SECONDS if recipe.status == "Running" else 0
+            begun = recipe.status == "Running" or "install_start" in recipe.installs
+            grace = CANCEL_SECONDS if begun else 0
             recipe.end("Cancelled", None, grace=grace, before=before, warn=False)
 
     def assign(self, before: float) -> None:
