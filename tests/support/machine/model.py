@@ -217,10 +217,12 @@ class Recipe:
     def finish(self, *, grace: float = 0, before: float = 0) -> None:
         """All tasks have ended: so has the recipe."""
         found = {task.status for task in self.tasks}
+        # one that was never handed out: its system has not stopped asking
+        scheduled = self.status == "Scheduled"
         self.status = next(status for status in ("Cancelled", "Aborted", "Completed") if status in found)
         self.watchdog = None
         if self.system.holds is self:
-            self.system.holds, self.system.claimed = None, False
+            self.system.holds, self.system.claimed = None, self.system.claimed and scheduled
         if not self.assigned:
             self.settled = True
         if self.assigned and grace:
