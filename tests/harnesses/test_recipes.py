@@ -336,6 +336,7 @@ def test_last_words_when_the_system_was_away(make_peer: MakePeer, begin: Begin) 
     peer = make_peer(task(11, script="echo begun; while [ ! -e go ]; do sleep 0.05; done; echo hangs; exec sleep 600"))
     harness = begin(peer)
     peer.wait(lambda: peer.log("tasks/11/logs/taskout.log") == b"begun\n")
+    peer.wait(lambda: b"process " in peer.log("tasks/11/logs/harness.log"))
     pid = int(peer.log("tasks/11/logs/harness.log").split(b"process ")[1].split()[0])
     harness.kill()
     peer.grace = 60.0
