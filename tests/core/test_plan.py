@@ -7,8 +7,9 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
+from matched import match
 
-from wsgi_app.core.matching import Matching, Pool, fits, match
+from wsgi_app.core.matching import Matching, Pool, fits
 from wsgi_app.core.plan import Plan
 from wsgi_app.model import Recipe, Requires, System
 from wsgi_app.states import RecipeStatus, ResultValue, SystemHealth

@@ -6,8 +6,9 @@ import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
+from matched import match
 
-from wsgi_app.core.matching import fits, match
+from wsgi_app.core.matching import fits
 from wsgi_app.core.queue import Place
 from wsgi_app.model import Caller, Recipe, Requires, System
 from wsgi_app.states import RecipeStatus, ResultValue, SystemHealth, TaskStatus, Visibility

@@ -32,12 +32,6 @@ def fits(recipe: Recipe, system: System) -> bool:
     return recipe.requires.type in (None, system.type) and set(recipe.requires.tags) <= set(system.tags)
 
 
-def match(recipes: Sequence[Recipe], free: Iterable[System]) -> dict[int, System]:
-    """Return a system for as many of the recipes as can have one, all different, by recipe id."""
-    pool = Pool(free)
-    return Matching(pool, recipes, pool.places()).chosen()
-
-
 class Pool:
     """Systems by their places in a list, and which of them fit what: found once for all who ask for the same."""
 

@@ -7,27 +7,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from attrs import frozen
-from lab import Lab
+from lab import Answer, Lab
 from webtest import TestApp
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
 _NUMBERS = itertools.count(1)
-
-
-@frozen
-class Answer:
-    """What came back."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
 
 
 class Door(Protocol):
