@@ -34,8 +34,13 @@ setup(
         "werkzeug>=3.1",
     ],
     extras_require={
+        "subunit": ["python-subunit>=1.4.4"],
         "test": [
             "hypothesis>=6.120",
+            "junitparser>=3.2",
+            "openapi-spec-validator>=0.7",
+            "python-subunit>=1.4.4",
+            "schemathesis>=4.4",
             "setuptools>=70",
             "pytest>=8.3",
             "pytest-randomly>=3.16",

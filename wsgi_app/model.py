@@ -33,6 +33,19 @@ class Actor:
 
 
 @frozen
+class Token:
+    """A user's token, without its secret; times are seconds since the epoch."""
+
+    id: int
+    user: str
+    name: str
+    scopes: tuple[str, ...]
+    created: float
+    #: None: never
+    expires: float | None
+
+
+@frozen
 class Requires:
     """What a recipe wants of its system: a type (or any) and tags, all of which the system must have."""
 
@@ -79,6 +92,8 @@ class Recipe:
     cancelling: bool
     settled: bool
     late: bool
+    #: how many of its logs are not what was declared
+    damaged: int
     result: ResultValue
     reason: str | None
     #: when it is aborted
@@ -136,6 +151,8 @@ class Job:
     settled: bool
     result: ResultValue
     verdict: Verdict | None
+    #: why that is its verdict, in a sentence
+    reason: str | None
     submitted: float
     started: float | None
     finished: float | None
@@ -236,6 +253,14 @@ class LogIndex:
 
 
 @frozen
+class Declaration:
+    """What a log is going to be, at its harness's word: its size in bytes, its SHA-256 in hexadecimal, or both."""
+
+    size: int | None
+    sha256: str | None
+
+
+@frozen
 class Log:
     """A registered log. `path` is the URL path below `/recipes/R/`; `size` in bytes as last seen."""
 
@@ -249,6 +274,7 @@ class Log:
     lines: int | None
     format: str | None
     marks: tuple[Mark, ...] = ()
+    declared: Declaration | None = None
 
 
 @frozen

@@ -10,6 +10,7 @@ from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.ending import end_recipes
 from wsgi_app.core.idempotency import Once
 from wsgi_app.core.notifier import Subject
+from wsgi_app.core.summary import Summary, summarise
 from wsgi_app.errors import Denied, Invalid, NoSuchJob
 from wsgi_app.model import Caller, Job, Recipe
 from wsgi_app.states import TaskStatus
@@ -97,11 +98,12 @@ class Jobs:
     def get(self, caller: Caller, job: int) -> Job:
         """Return a job with all below it. Raises `NoSuchJob`; `Unauthenticated` or `Denied` when it is private."""
         with self._ground.read() as tx:
-            found = jobs.load_job(tx, job)
-            if found is None:
-                raise NoSuchJob
-            self._access.require_reader(tx, caller, found)
-            return found
+            return self._get(tx, caller, job)
+
+    def summary(self, caller: Caller, job: int) -> Summary:
+        """Return what harnesses and logs said of a job, side by side. Raises as `get` does."""
+        with self._ground.read() as tx:
+            return summarise(tx, self._get(tx, caller, job))
 
     def page(
         self,
@@ -145,6 +147,13 @@ class Jobs:
             ]
             end_recipes(change, unfinished, TaskStatus.CANCELLED, None, grace=_last_words)
             systems.assign(change, self._ground)
+
+    def _get(self, tx: Connection, caller: Caller, job: int) -> Job:
+        found = jobs.load_job(tx, job)
+        if found is None:
+            raise NoSuchJob
+        self._access.require_reader(tx, caller, found)
+        return found
 
     def _submitter(self, caller: Caller, tx: Connection) -> str:
         if self._ground.config.anonymous_submit and not caller.authorization:

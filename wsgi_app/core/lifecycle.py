@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wsgi_app.core import gate
+from wsgi_app.core import gate, verdicts
 from wsgi_app.core.change import Change
 from wsgi_app.errors import NoSuchRecipe, NoSuchTask, RecipeFinished, RecipeNotAssigned
 from wsgi_app.model import Recipe, Result, System, Task
@@ -176,12 +176,13 @@ def refresh_job(change: Change, job_id: int) -> None:
     cancelling = any(state.cancelling for state in states)
     if (status, result, settled, cancelling) == (job.status, job.result, job.settled, job.cancelling):
         return
-    values: dict[str, object] = {"status": status, "result": result, "settled": settled, "cancelling": cancelling}
+    values: dict[str, Any] = {"status": status, "result": result, "settled": settled, "cancelling": cancelling}
     if job.started is None and status not in (RecipeStatus.QUEUED, RecipeStatus.SCHEDULED, RecipeStatus.WAITING):
         values["started"] = change.now
     if status.finished and job.finished is None:
         values["finished"] = change.now
     if settled:
         values["verdict"] = verdict((state.status for state in states), result)
+        values["reason"] = verdicts.reason_of(change.tx, job.id, values["verdict"])
     jobs.update_job(change.tx, job.id, **values)
     change.job_event(job.id, status, result, settled=settled)

@@ -181,6 +181,7 @@ def _job(row: Row[Any], groups: tuple[RecipeSet, ...]) -> Job:
         settled=row.settled,
         result=ResultValue(row.result),
         verdict=None if row.verdict is None else Verdict(row.verdict),
+        reason=row.reason,
         submitted=row.submitted,
         started=row.started,
         finished=row.finished,

@@ -218,6 +218,7 @@ def recipe_of(row: Row[Any], tasks_of_it: Iterable[Task] = ()) -> Recipe:
         cancelling=row.cancelling,
         settled=row.settled,
         late=row.late,
+        damaged=row.damaged,
         result=ResultValue(row.result),
         reason=row.reason,
         watchdog=row.watchdog,

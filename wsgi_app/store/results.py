@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
-from wsgi_app.model import Log, LogAddress, LogIndex, Mark, ParsedResult, Result
+from wsgi_app.model import Declaration, Log, LogAddress, LogIndex, Mark, ParsedResult, Result
 from wsgi_app.states import LogState, ResultValue
 from wsgi_app.store import ids
 from wsgi_app.store.schema import logs, results, tasks
@@ -217,4 +217,11 @@ def _log(row: Row[Any]) -> Log:
         lines=row.lines,
         format=row.format,
         marks=tuple(Mark(kind, line, title) for kind, line, title in row.marks),
+        declared=_declaration(row),
     )
+
+
+def _declaration(row: Row[Any]) -> Declaration | None:
+    if row.declared_size is None and row.declared_sha256 is None:
+        return None
+    return Declaration(row.declared_size, row.declared_sha256)

@@ -73,6 +73,8 @@ jobs = Table(
     Column("settled", Boolean, nullable=False),
     Column("result", String(8), nullable=False),
     Column("verdict", String(16)),
+    #: why that is its verdict, in a sentence
+    Column("reason", Text),
     Column("submitted", Float, nullable=False),
     Column("started", Float),
     Column("finished", Float),
@@ -110,6 +112,8 @@ recipes = Table(
     Column("cancelling", Boolean, nullable=False),
     Column("settled", Boolean, nullable=False),
     Column("late", Boolean, nullable=False),
+    #: how many of its logs are not what was declared
+    Column("damaged", Integer, nullable=False, server_default="0"),
     Column("result", String(8), nullable=False),
     Column("reason", Text),
     Column("watchdog", Float),
@@ -175,7 +179,8 @@ results = Table(
     Index(None, "recipe", "id"),
     Index(None, "task"),
     Index("ix_results_recipe_log", "recipe", "log"),
-    Index("ix_results_recipe_source", "recipe", "source"),
+    #: counts are read off it, without the rows
+    Index("ix_results_recipe_source", "recipe", "source", "task", "result"),
 )
 
 logs = Table(

@@ -64,6 +64,10 @@ class Jobs:
         """GET /jobs/J."""
         return web.json_response(jobjson.job_value(self._gateway.jobs.get(request.caller, job), self._clock))
 
+    def summary(self, request: Request, job: int) -> Response:
+        """GET /jobs/J/summary."""
+        return web.json_response(wire.summary_value(self._gateway.jobs.summary(request.caller, job)))
+
     def wait(self, request: Request, job: int) -> Response:
         """GET /jobs/J/wait."""
         seconds = request.number("timeout", WAIT, least=0, most=LONGEST_WAIT)

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from wsgi_app import errors
 from wsgi_app.clock import rfc3339
+from wsgi_app.core.summary import RecipeSummary, Summary
 from wsgi_app.errors import TackroomError
 from wsgi_app.model import Event, Log, Result, System
 from wsgi_app.protocols import web
@@ -67,6 +68,47 @@ def log_value(log: Log) -> dict[str, Any]:
         "lines": log.lines,
         "format": log.format,
         "marks": [{"kind": mark.kind, "line": mark.line, "title": mark.title} for mark in log.marks],
+    }
+
+
+def summary_value(summary: Summary) -> dict[str, Any]:
+    """Return the JSON value of a job's summary."""
+    job = summary.job
+    return {
+        "job": job.id,
+        "status": job.status,
+        "settled": job.settled,
+        "result": job.result,
+        "verdict": job.verdict,
+        "reason": job.reason,
+        "recipes": [_recipe_summary(recipe) for recipe in summary.recipes],
+    }
+
+
+def _recipe_summary(summary: RecipeSummary) -> dict[str, Any]:
+    recipe = summary.recipe
+    return {
+        "recipe": recipe.id,
+        "system": recipe.system,
+        "status": recipe.status,
+        "settled": recipe.settled,
+        "late": recipe.late,
+        "damaged": list(summary.damaged),
+        "result": recipe.result,
+        "reason": recipe.reason,
+        "harness": dict(summary.own.harness),
+        "logs": dict(summary.own.logs),
+        "tasks": [
+            {
+                "task": task.id,
+                "name": task.name,
+                "status": task.status,
+                "result": task.result,
+                "harness": dict(said.harness),
+                "logs": dict(said.logs),
+            }
+            for task, said in summary.tasks
+        ],
     }
 
 
