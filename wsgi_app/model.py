@@ -219,7 +219,7 @@ class Span:
 
 @frozen
 class Mark:
-    """A line of a log worth a look: `kind` is panic, oops, bug, kasan, warning, lockdep, rcu, error or hole."""
+    """A line of a log worth a look; `kind` is a crash's (panic, oops, kasan, ...), or error, hole or unread."""
 
     kind: str
     line: int

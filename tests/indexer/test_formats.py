@@ -1,110 +1,178 @@
-"""Log formats: a corpus with what must be found in it, and logs from hell."""
+"""Log formats: a corpus with what must be found in it, and what a corpus cannot show."""
 
 import json
-import time
+import re
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
+from junitparser import JUnitXml, TestCase, TestSuite
 
-from wsgi_app.indexer import index
+from wsgi_app.indexer import formats, index, reader
 from wsgi_app.indexer.formats import FORMATS, detect
-from wsgi_app.indexer.formats.format import Format
 from wsgi_app.indexer.formats.title import title
-from wsgi_app.model import LogIndex, Mark, ParsedResult
+from wsgi_app.model import LogIndex, Mark
 from wsgi_app.states import ResultValue
 
 CORPUS = Path(__file__).parent / "corpus"
-
-WORDS = [
-    b"ok 1 a", b"not ok 2 - b # TODO c", b"ok 3 # SKIP", b"1..3", b"1..0 # skip", b"    ", b"\t", b"# Subtest: s",
-    b"# ", b"TAP version 14", b"KTAP version 1", b"  ---", b"message: x", b"  ...", b"Bail out!", b"[    1.000000] ",
-    b"<3>",
-    b"Kernel panic - not syncing: x", b"Oops: 0000 [#1]", b"BUG: x", b"------------[ cut here ]------------",
-    b"WARNING: CPU: 1 PID: 2 at a.c:3", b"INFO: task a:1 blocked for more than 1 seconds", b"\n", b"\r\n", b"\0" * 70,
-    b"\xff\xfe", b"error: ", b"Unable to handle k", b"kernel BUG at /x/mm/y.c:1!",
-]  # fmt: skip
-logs = st.one_of(st.binary(max_size=2000), st.lists(st.sampled_from(WORDS), max_size=60).map(b"".join))
+LOGS = sorted(CORPUS.glob("*/*.log"))
+ReadBytes = Callable[..., LogIndex]
 
 
-@pytest.mark.parametrize("path", sorted(CORPUS.glob("*/*.log")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def name_of(path: Path) -> str:
+    """Name a log of the corpus."""
+    return f"{path.parent.name}/{path.stem}"
+
+
+@pytest.mark.parametrize("path", LOGS, ids=name_of)
 def test_corpus(path: Path, plain_values: Callable[[LogIndex], dict[str, Any]]) -> None:
     """What was found by eye in each log of the corpus is found."""
     expected = json.loads(path.with_suffix(".json").read_text())
     assert plain_values(index.read(path, path.name, 1000)) == expected
 
 
+@pytest.mark.parametrize("path", LOGS, ids=name_of)
+def test_each_log_has_the_format_of_its_folder(path: Path) -> None:
+    """No format takes another's logs: each is known by what it says, under a name that says nothing."""
+    assert (detect(path.read_bytes()[: 1 << 16], "taskout.log").name or "plain") == path.parent.name
+
+
 @pytest.mark.parametrize("format_", FORMATS, ids=lambda format_: str(format_.name))
-@given(content=logs)
-@example(content=b"    # Subtest: a\n1..2\n")
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_no_format_raises(format_: Format, content: bytes) -> None:
-    """Whatever bytes a log has, each format reads them without a word, and says only what can be stored."""
-    detect(content, "x.log")
-    for found in format_.parse(iter(enumerate(content.split(b"\n"), 1))):
-        texts = [found.title] if isinstance(found, Mark) else [found.path, found.message or ""]
-        assert found.line >= 1
-        for text in texts:
-            assert len(text) <= 1000
-            assert not set(text) & set("\n\r\0")
-            text.encode()
+def test_each_format_has_a_corpus(format_: Any) -> None:
+    """Each format that finds something has three logs at least, each with what must be found in it."""
+    if format_.name == "binary":
+        return
+    folder = CORPUS / (format_.name or "plain")
+    assert len(list(folder.glob("*.log"))) >= 3
+    assert {path.stem for path in folder.glob("*.log")} == {path.stem for path in folder.glob("*.json")}
 
 
-@given(content=logs)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
-def test_picked_lines_suffice(content: bytes, read_bytes: Callable[..., LogIndex]) -> None:
-    """The quick expressions pick every line that matters: reading all lines finds nothing else."""
-    format_ = detect(content, "taskout.log")
-    everything = list(format_.parse(iter(enumerate(content.removesuffix(b"\n").split(b"\n"), 1))))
+@pytest.mark.parametrize("path", LOGS, ids=name_of)
+def test_blocks_do_not_show(
+    path: Path, plain_values: Callable[[LogIndex], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log of the corpus says the same in blocks of seven bytes."""
+    whole = plain_values(index.read(path, path.name, 1000))
+    monkeypatch.setattr(index, "BLOCK", 7)
+    assert plain_values(index.read(path, path.name, 1000)) == whole
+
+
+@pytest.mark.parametrize("path", LOGS, ids=name_of)
+def test_the_rest_is_counted(path: Path) -> None:
+    """When a format has enough, lines and fingerprint are still those of the whole log."""
+    whole, few = index.read(path, path.name, 1000), index.read(path, path.name, 1)
+    assert (few.lines, few.sha256, few.offsets) == (whole.lines, whole.sha256, whole.offsets)
+    assert len(few.results) <= 2
+
+
+def test_many_lines_of_what_is_no_text(read_bytes: ReadBytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offsets are kept in logs that are read as bytes too."""
+    monkeypatch.setattr(reader, "STRIDE", 100)
+    content = b"<testsuite>\n" + b"<testcase name='a'/>\n\n" * 2000
     found = read_bytes(content)
-    if format_.name == "tap":
-        assert list(found.results) == [item for item in everything if isinstance(item, ParsedResult)]
-    if format_.name == "console":
-        picked = {(mark.kind, mark.line) for mark in found.marks if mark.kind != "hole"}
-        assert picked == {(mark.kind, mark.line) for mark in everything if isinstance(mark, Mark)}
+    assert (found.lines, found.format) == (4001, "junit")
+    lines = content.split(b"\n")
+    for place in range(0, len(found.offsets), 16):
+        line, offset = (int.from_bytes(found.offsets[begin : begin + 8]) for begin in (place, place + 8))
+        assert content[offset:].startswith(lines[line - 1] + b"\n")
+        assert content[:offset].count(b"\n") == line - 1
 
 
-HOSTILE = {
-    "comments": b"# " * 40 + b"x\n",
-    "indents": b" " * 200 + b"ok 1\n",
-    "nesting": b"".join(b"    " * depth + b"# Subtest: s\n" for depth in range(60)),
-    "stamps": b"[    1.000000]" * 8 + b"\n",
-    "bugs": b"BUG: \n",
-    "warnings": b"WARNING: " + b"a/" * 90 + b"\n",
-    "locks": b"INFO: " + b"A" * 3000 + b"\n",
-    "failures": b"not ok 1 - x\n  ---\n  message: y\n",
-    "paths": b"kernel BUG at " + b"/x" * 400 + b"\n",
-    "titles": b"BUG: " + b"1 2 " * 200 + b"\n",
-}
+#: an outcome in junitparser's words, the worst first
+OUTCOMES = {"failure": "Fail", "error": "Fail", "skipped": "Skip"}
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_time_is_linear(name: str, read_bytes: Callable[..., LogIndex]) -> None:
-    """Four times as much of what is hard to read takes no more than ten times as long."""
-    head = b"[    1.000000] x\n" * 3 + b"TAP version 14\n"
-
-    def seconds(size: int) -> float:
-        content = head + HOSTILE[name] * (size // len(HOSTILE[name]))
-        times = []
-        for _ in range(3):
-            begun = time.process_time()
-            read_bytes(content, max_results=10**6)
-            times.append(time.process_time() - begun)
-        return min(times)
-
-    assert seconds(400_000) < 10 * seconds(100_000) + 0.05
+def cases(suite: Any) -> Counter[tuple[str, str]]:
+    """Count the test cases of a suite that junitparser has read, by name and outcome."""
+    found: Counter[tuple[str, str]] = Counter()
+    for item in suite:
+        if isinstance(item, TestSuite):
+            found += cases(item)
+        elif isinstance(item, TestCase):
+            tags = {result._tag for result in item.result}
+            found[item.name, next((said for tag, said in OUTCOMES.items() if tag in tags), "Pass")] += 1
+    return found
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_one_long_line_is_linear(name: str, read_bytes: Callable[..., LogIndex]) -> None:
-    """A megabyte without a newline takes less than two seconds."""
-    line = HOSTILE[name].replace(b"\n", b" ")
-    begun = time.process_time()
-    read_bytes(b"[    1.000000] x\n" * 3 + b"TAP version 14\n" + line * (1_000_000 // len(line)))
-    assert time.process_time() - begun < 2
+@pytest.mark.parametrize("name", ["pytest", "surefire", "utf16"])
+def test_junit_against_junitparser(name: str) -> None:
+    """Another reader of JUnit XML finds the same test cases with the same outcomes; it knows nothing of flaky ones."""
+    path = CORPUS / "junit" / f"{name}.log"
+    found = index.read(path, path.name, 1000)
+    ours = Counter(
+        (item.path.rpartition("/")[2], "Pass" if item.result is ResultValue.WARN else item.result.value)
+        for item in found.results
+    )
+    read: Any = JUnitXml.fromfile(str(path))
+    assert ours == cases([read] if isinstance(read, TestSuite) else read)
+
+
+def test_subunit_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where python-subunit is not installed the log says so, says how to mend it, and is read all the same."""
+    monkeypatch.setitem(sys.modules, "subunit.v2", None)
+    path = CORPUS / "subunit" / "testtools.log"
+    found = index.read(path, path.name, 1000)
+    assert (found.format, found.lines, found.results) == ("subunit", 12, ())
+    assert [(mark.kind, mark.line) for mark in found.marks] == [("unread", 1)]
+    assert "tackroom[subunit]" in found.marks[0].title
+
+
+def test_too_many_packets_end_in_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a hostile stream costs has an end, and that is told; a test that was cut off by it is no failure."""
+    monkeypatch.setattr(formats.subunit, "_MOST_PACKETS", 8)
+    path = CORPUS / "subunit" / "testtools.log"
+    found = index.read(path, path.name, 1000)
+    assert [item.result for item in found.results] == [ResultValue.PASS, ResultValue.WARN]
+    assert found.lines == 12
+
+
+def test_subunit_is_imported_in_one_place_and_late() -> None:
+    """One module knows python-subunit, and who reads no subunit does not wait for it to load."""
+    package = Path(formats.__file__).parents[2]
+    homes = [
+        path.name
+        for path in package.rglob("*.py")
+        if re.search(r"^\s*(?:import|from) subunit\b", path.read_text(), re.M)
+    ]
+    assert homes == ["subunit.py"]
+    script = "import sys, wsgi_app.indexer.index; print(*{'subunit', 'testtools', 'iso8601'} & set(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert loaded.stdout == "\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "expected"),
+    [
+        ("iso-8859-15", "10 €", "10 €"),
+        ("koi8-r", "стойка", "стойка"),
+        ("Shift_JIS", "試験", "試験"),
+        ("gb18030", "测试", "测试"),
+        ("cp9999", "x", "x"),
+        ("zlib", "x", "x"),
+        ("utf-7", "+ADw-", "+ADw-"),
+        ("no such thing", "x", "x"),
+    ],
+)
+def test_junit_in_any_encoding(encoding: str, name: str, expected: str, read_bytes: ReadBytes) -> None:
+    """What a report declares is believed where it can be, and does no harm where not."""
+    codec = encoding if encoding in ("iso-8859-15", "koi8-r", "Shift_JIS", "gb18030") else "ascii"
+    body = f'<?xml version="1.0" encoding="{encoding}"?><testsuite>\n<testcase name="{name}"/></testsuite>'
+    found = read_bytes(body.encode(codec))
+    assert [(item.line, item.path) for item in found.results] == [(2, f"/{expected}")]
+
+
+def test_a_bare_subtest_that_is_too_long_stays_without_name(read_bytes: ReadBytes) -> None:
+    """Results wait for the name of their subtest, but not in any number; none is lost and their order stays."""
+    count = 10_050
+    content = b"TAP version 13\n" + b"".join(b"    ok %d\n" % n for n in range(1, count + 1)) + b"ok 1 - late\n1..1\n"
+    found = read_bytes(content, max_results=count + 10)
+    assert [item.line for item in found.results] == list(range(2, count + 3))
+    assert (found.results[0].path, found.results[-1].path) == ("/test 1", "/late")
+    assert found.results[-2].path == f"/test {count}"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +200,7 @@ def test_titles_compare_across_runs(line: str, expected: str) -> None:
     assert title(line) == expected
 
 
-def test_a_title_depends_on_no_number(read_bytes: Callable[..., LogIndex]) -> None:
+def test_a_title_depends_on_no_number(read_bytes: ReadBytes) -> None:
     """The same crash again, elsewhere in memory and time, is told once."""
     again = b"".join(
         b"[%5d.%06d] BUG: unable to handle page fault for address: %016x\n[%5d.000009] Oops: %04x [#%d] SMP\n"
@@ -145,7 +213,7 @@ def test_a_title_depends_on_no_number(read_bytes: Callable[..., LogIndex]) -> No
 
 
 @pytest.mark.parametrize("name", ["vmcore", "dump/core.231", "a.log.gz", "x.tar", "x.zip"])
-def test_binaries_are_known_by_name(name: str, read_bytes: Callable[..., LogIndex]) -> None:
+def test_binaries_are_known_by_name(name: str, read_bytes: ReadBytes) -> None:
     """Nothing is read out of what is no text, and its zeros are no holes."""
     found = read_bytes(b"BUG: x\n" + b"\0" * 5000, name)
     assert (found.format, found.results, found.marks) == ("binary", (), ())

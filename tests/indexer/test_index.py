@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wsgi_app.indexer import index
+from wsgi_app.indexer import index, reader
 from wsgi_app.indexer.index import LogChanging
 from wsgi_app.model import LogIndex, Mark
 from wsgi_app.states import ResultValue
@@ -50,9 +50,9 @@ def test_block_borders_do_not_show(content: bytes, block: int, longest: int, rea
     with pytest.MonkeyPatch.context() as patch:
         whole = read_bytes(content)
         patch.setattr(index, "BLOCK", block)
-        patch.setattr(index, "STRIDE", 64)
+        patch.setattr(reader, "STRIDE", 64)
         cut = read_bytes(content)
-        patch.setattr(index, "MAX_LINE", longest)
+        patch.setattr(reader, "MAX_LINE", longest)
         short = read_bytes(content)
     for found in (whole, cut, short):
         assert found.lines == count_lines(content)

@@ -1,8 +1,11 @@
-"""Kernel consoles: panics, oopses, BUGs, sanitizer reports, warnings, lockdep, RCU stalls and hung tasks.
+"""Kernel consoles: panics, oopses, BUGs, sanitizer reports, lockups, warnings, lockdep, RCU stalls, OOM kills.
 
 Each crash is told once, with the line that names it and a title without what differs between runs. An oops takes in
 the lines that lead to it and those that follow it; a panic after it is told by itself. What comes again with the same
-title says nothing new. TAP in the log is read too, once a `TAP version` line has announced it (or its head shows it).
+title says nothing new. Where printk tells its callers, processors that print at once are kept apart.
+
+Tests that print into a console are read too: LAVA signals anywhere, TAP once a `TAP version` line has announced it, and
+TAP and beakerlib where the log's head shows them.
 """
 
 import re
@@ -10,9 +13,9 @@ from collections.abc import Iterator
 
 from attrs import define, field, frozen
 
-from wsgi_app.indexer.formats import tap
+from wsgi_app.indexer.formats import beakerlib, lava, tap
 from wsgi_app.indexer.formats.format import Format, Found, Line, text
-from wsgi_app.indexer.formats.prefix import STAMPED, strip
+from wsgi_app.indexer.formats.prefix import STAMPED, split
 from wsgi_app.indexer.formats.title import title
 from wsgi_app.model import Mark, ParsedResult
 from wsgi_app.states import ResultValue
@@ -20,7 +23,11 @@ from wsgi_app.states import ResultValue
 
 @frozen
 class _Issue:
-    """A kind of crash. `role`: a `lead` announces the oops that a `die` line is, and a `sequel` may come of it."""
+    """A kind of crash.
+
+    `role`: a `lead` announces the oops that a `die` line is; a `sequel` may be printed by it, and the `aftermath` may
+    come shortly behind its end. A corrupt `list` and a `lockup` may have a twin: see `_TWINS`.
+    """
 
     kind: str
     result: ResultValue
@@ -28,17 +35,38 @@ class _Issue:
     pattern: re.Pattern[bytes]
 
 
+_BUG = rb"(?<![A-Za-z])BUG: "
+_SPLATS = rb"possible |suspicious |inconsistent |bad |Nested |held |lock |trying to reg|[A-Z]+-safe"
+
 #: the first one that fits a line counts
 _ISSUES = (
     _Issue("panic", ResultValue.PANIC, "panic", re.compile(rb"(?<!end )Kernel panic - not syncing")),
-    _Issue("kasan", ResultValue.FAIL, "other", re.compile(rb"(?<![A-Za-z])BUG: KASAN: ")),
+    _Issue("kasan", ResultValue.FAIL, "other", re.compile(_BUG + rb"KASAN: ")),
+    _Issue("kfence", ResultValue.FAIL, "other", re.compile(_BUG + rb"KFENCE: ")),
+    _Issue("kcsan", ResultValue.FAIL, "other", re.compile(_BUG + rb"KCSAN: ")),
+    _Issue("kmsan", ResultValue.FAIL, "other", re.compile(_BUG + rb"KMSAN: ")),
+    _Issue("ubsan", ResultValue.FAIL, "other", re.compile(rb"UBSAN: (?=[^\n]{1,200} in )")),
+    _Issue(
+        "slab",
+        ResultValue.FAIL,
+        "other",
+        re.compile(rb"(?<![A-Za-z])BUG [\w.:/-]{1,64} \([^)\n]{1,80}\): "),
+    ),
+    _Issue(
+        "bug",
+        ResultValue.FAIL,
+        "list",
+        re.compile(rb"list_(?:add|del) corruption[^\n]{1,120}?->(?:next|prev) (?:should|is )"),
+    ),
     _Issue(
         "oops",
         ResultValue.FAIL,
         "lead",
         re.compile(
-            rb"(?<![A-Za-z])BUG: (?:unable to handle|Unable to handle|kernel NULL pointer)|kernel BUG at |"
-            rb"Unable to handle kernel|Unhandled fault: "
+            _BUG + rb"(?:[Uu]nable to handle|[Kk]ernel NULL pointer|stack guard page)|kernel BUG at |"
+            rb"Unable to handle kernel|Unhandled (?:prefetch abort|fault): |Unexpected kernel BRK|PANIC: double fault|"
+            rb"Insufficient stack space to handle|Kernel stack overflow|SError Interrupt on (?=[^\n]{0,80} -- SError)|"
+            rb"Bad mode in [^\n]{1,60} detected"
         ),
     ),
     _Issue(
@@ -46,46 +74,101 @@ _ISSUES = (
         ResultValue.FAIL,
         "die",
         re.compile(
-            rb"Internal error: |Oops(?=: | - |\[#\d)|"
-            rb"[a-z][a-z _-]{2,40}(?:, [^\n]{1,80})?(?=: [0-9a-f]{1,8}(?: ilc:\d)? \[#\d{1,4}\])"
+            rb"(?:Internal error: |Oops: )(?=[^\n]{0,200}\[#\d)|Oops(?=: [0-9a-f]{4}\b| - | ?\[#\d)|"
+            rb"[a-z][a-z _-]{2,40}(?: \([a-z _-]{1,20}\))?(?:, [^\n]{1,80})?"
+            rb"(?=: [0-9a-f]{1,8}(?: ilc:\d)? \[#\d{1,4}\])|"
+            rb"[A-Z][a-z]{2,16} [A-Za-z _-]{2,40}(?= ?\[#\d{1,4}\])"
         ),
     ),
-    _Issue("bug", ResultValue.FAIL, "sequel", re.compile(rb"(?<![A-Za-z])BUG: (?:sleeping function|scheduling while)")),
-    _Issue("bug", ResultValue.FAIL, "other", re.compile(rb"(?<![A-Za-z])BUG: |UBSAN: ")),
+    _Issue(
+        "lockup",
+        ResultValue.FAIL,
+        "lockup",
+        re.compile(_BUG + rb"(?:soft|workqueue) lockup|(?:Watchdog detected )?[Hh]ard LOCKUP"),
+    ),
+    _Issue("bug", ResultValue.FAIL, "aftermath", re.compile(_BUG + rb"(?:sleeping function|scheduling while)")),
     _Issue(
         "lockdep",
         ResultValue.WARN,
         "other",
         re.compile(
             rb"(?:INFO|WARNING): (?:possible (?:circular|recursive|irq|deadlock)|inconsistent lock|bad unlock|"
-            rb"Nested lock|held lock|lock held|[A-Z]+-safe)"
+            rb"bad contention|Nested lock|held lock|lock held|[A-Z]+-safe|trying to register non-static key)|"
+            + _BUG
+            + rb"(?:Invalid wait context|held lock|bad unlock|lock held|circular locking)"
         ),
     ),
+    _Issue("bug", ResultValue.FAIL, "other", re.compile(_BUG)),
     _Issue(
         "rcu",
         ResultValue.WARN,
         "other",
         re.compile(rb"(?:INFO|WARNING): (?:suspicious RCU|rcu[a-z_]* [^\n]{0,40}stall)"),
     ),
-    _Issue("warning", ResultValue.WARN, "other", re.compile(rb"INFO: task (?=[^\n]{1,64} blocked for more than)")),
+    _Issue("hung", ResultValue.WARN, "other", re.compile(rb"INFO: task (?=[^\n]{1,64} blocked for more than)")),
+    _Issue(
+        "oom",
+        ResultValue.WARN,
+        "other",
+        re.compile(rb"(?:(?:Memory cgroup o|O)ut of memory(?: \([a-z_]{1,32}\))?: )?Killed process (?=\d{1,10} \()"),
+    ),
     _Issue("warning", ResultValue.WARN, "sequel", re.compile(rb"WARNING: (?:CPU: |at |[\w./-]{1,200}:\d+ at )")),
 )
 
-_SPLATS = rb"(?:possible |suspicious |inconsistent |bad |Nested |held |lock |[A-Z]+-safe"
 #: must let through whatever _ISSUES fit. Its branches begin with few letters, all of them rare: the expression engine
-#: skips what begins with none of them, and gives up after one comparison on most of the rest
+#: skips what begins with none of them, and gives up after one comparison on most of the rest. Hence it knows some lines
+#: by what stands in their middle: `LOCKUP`, `PANIC: double fault`, `<LAVA_SIGNAL_`, `prev->next`, `-- SError`
 _INTERESTING = (
-    rb"B(?<![A-Za-z]B)UG(?:: | at )|Kernel panic - |Oops(?::| -|\[)|"
-    rb"IN(?:FO: " + _SPLATS + rb"|task |rcu))|Internal error: |"
-    rb"U(?:nable to handle k|nhandled fault: |BSAN: )|"
-    rb"WARNING: " + _SPLATS + rb"|CPU: |at |[\w./-]{1,200}:\d+ at )|"
-    rb"TAP version \d|#\d{1,4}\]|-\[ (?:cut here|end trace)"
+    rb"B(?:(?<![A-Za-z]B)UG(?:: | at | [\w.:/-]{1,64} \()|ad mode in )|"
+    rb"K(?:ernel (?:panic - |stack ov)|illed process \d)|O(?:ops(?::| -| ?\[)|CKUP)|"
+    rb"I(?:NFO: (?:" + _SPLATS + rb"|task |rcu)|n(?:ternal error: |sufficient stack )|C: double f|GNAL_[A-Z])|"
+    rb"U(?:n(?:able to handle k|handled (?:fault|pref)|expected kernel B)|BSAN: )|"
+    rb"WARNING: (?:" + _SPLATS + rb"|CPU: |at |[\w./-]{1,200}:\d+ at )|"
+    rb"TAP version \d|#\d{1,4}\]|-(?:\[ (?:cut here|end trace)|-- cut here|- SError|>(?:next|prev) (?:should|is ))"
 )
+_CUT = re.compile(rb"-(?:\[ (cut here|end trace)|-- cut here)")
+#: what is told twice: by a line of this role, and by a BUG or WARNING at this place; in either order
+_TWINS = {"list": b"lib/list_debug.c", "lockup": b"kernel/watchdog"}
 #: an oops's text is seldom longer; after that many lines something else has gone wrong
 _REACH = 64
 _MAX_LINES = 1000
 #: how far its announcement may stand before an oops
 _LEAD = 16
+#: how far behind its end its aftermath may stand
+_AFTERMATH = 40
+#: how far apart twins may stand
+_TWIN_REACH = 8
+_MAX_CALLERS = 1000
+
+
+@define
+class _Oops:
+    """The oops that a caller prints: the line at which it, or what announces it, or its end, stands. 0: none."""
+
+    since: int = 0
+    died: bool = False
+    ended: bool = False
+
+    def takes_in(self, number: int, role: str) -> bool:
+        """Whether a line of this role is part of it; keeps track of it."""
+        reach = _AFTERMATH if self.ended else _REACH if self.died else _LEAD
+        open_ = self.since > 0 and number - self.since <= reach
+        if open_ and role == "die" and not self.died:
+            self.died = True
+            return True
+        if open_ and self.died and (role == "aftermath" or (role == "sequel" and not self.ended)):
+            return True
+        if role in ("lead", "list", "die", "panic"):
+            self.since = 0 if role == "panic" else number
+            self.died, self.ended = role == "die", False
+        return False
+
+    def cut(self, number: int, *, end: bool) -> None:
+        """Take a line that begins or ends a report."""
+        if end and self.died:
+            self.since, self.ended = number, True
+        elif end or self.died:
+            self.since = 0
 
 
 @define
@@ -95,32 +178,33 @@ class _Console:
     _told: set[tuple[str, str]] = field(factory=set)
     #: lines that need not be looked at again: making a title takes long
     _lines: set[bytes] = field(factory=set)
-    #: line of the oops that is being printed, or of what announces it; 0: none
-    _since: int = 0
-    _died: bool = False
+    _oopses: dict[bytes, _Oops] = field(factory=dict)
+    #: for each twin's role where its last line stood, and whether it was the one that names the place
+    _twins: dict[str, tuple[int, bool]] = field(factory=dict)
 
-    def feed(self, number: int, line: bytes) -> Iterator[Found]:
+    def feed(self, number: int, caller: bytes, line: bytes) -> Iterator[Found]:
         """Take a line, without prefix; yield what it tells."""
-        if b"[ cut here ]" in line or b"[ end trace " in line:
-            self._since = 0
+        if len(self._oopses) > _MAX_CALLERS:
+            self._oopses.clear()
+        oops = self._oopses.setdefault(caller, _Oops())
+        if cut := _CUT.search(line):
+            oops.cut(number, end=cut[1] == b"end trace")
             return
         for issue in _ISSUES:
             if match := issue.pattern.search(line):
-                if not self._belongs(number, issue.role):
+                if not oops.takes_in(number, issue.role) and not self._is_twin(number, issue.role, line):
                     yield from self._tell(number, issue, line[match.start() :])
                 return
 
-    def _belongs(self, number: int, role: str) -> bool:
-        """Whether a line of this role is part of the oops before it; keeps track of that oops."""
-        open_ = self._since > 0 and number - self._since <= (_REACH if self._died else _LEAD)
-        if open_ and role == "die" and not self._died:
-            self._died = True
-            return True
-        if open_ and role == "sequel" and self._died:
-            return True
-        if role in ("lead", "die", "panic"):
-            self._since = 0 if role == "panic" else number
-            self._died = role == "die"
+    def _is_twin(self, number: int, role: str, line: bytes) -> bool:
+        """Whether the line tells what its twin told just before."""
+        for twin, place in _TWINS.items():
+            placed = place in line
+            if placed or role == twin:
+                before, was_placed = self._twins.pop(twin, (0, placed))
+                if was_placed != placed and number - before <= _TWIN_REACH:
+                    return True
+                self._twins[twin] = (number, placed)
         return False
 
     def _tell(self, number: int, issue: _Issue, line: bytes) -> Iterator[Found]:
@@ -139,12 +223,14 @@ class _Console:
 
 def _parse(lines: Iterator[Line]) -> Iterator[Found]:
     console = _Console()
-    parser = tap.Tap(kernel=True)
+    embedded = (tap.Tap(kernel=True), lava.Signals(), beakerlib.Journal())
     for number, line in lines:
-        stripped = strip(line)
-        yield from console.feed(number, stripped)
-        yield from parser.feed(number, stripped)
-    yield from parser.finish()
+        caller, stripped = split(line)
+        yield from console.feed(number, caller, stripped)
+        for parser in embedded:
+            yield from parser.feed(number, stripped)
+    for parser in embedded:
+        yield from parser.finish()
 
 
 _NAME = re.compile(r"(?:^|[/_.-])(?:console|dmesg|kmsg|kernel|serial|netconsole)", re.IGNORECASE)
@@ -155,10 +241,10 @@ def _detect(head: bytes, name: str) -> bool:
 
 
 def _detect_with_tap(head: bytes, name: str) -> bool:
-    return _detect(head, name) and tap.has_tap(head)
+    return _detect(head, name) and (tap.has_tap(head) or beakerlib.has_journal(head))
 
 
-_MORE = re.compile(_INTERESTING + b"|" + tap.INTERESTING)
+_MORE = re.compile(_INTERESTING + b"|" + tap.INTERESTING + b"|" + beakerlib.INTERESTING)
 
 FORMAT = Format("console", _detect, re.compile(_INTERESTING), _parse, b"TAP version ", _MORE)
-FORMAT_WITH_TAP = Format("console", _detect_with_tap, _MORE, _parse)
+FORMAT_WITH_TESTS = Format("console", _detect_with_tap, _MORE, _parse)

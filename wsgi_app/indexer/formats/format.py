@@ -14,29 +14,56 @@ Found = ParsedResult | Mark
 #: longest path, message or title that a format makes, in characters
 MAX_TEXT = 1000
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+#: what would be a line's end or a terminal's command to somebody
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @frozen
 class Format:
-    """A log format: how it is known, which of its lines matter, and what they say.
+    """A log format that is read by lines: how it is known, which of its lines matter, and what they say.
 
     `interesting` picks those lines out of a megabyte at a time, so it must be quick and linear; it sees a newline
     before every line, the first one too, and may begin with it. From a line on that contains `trigger`, `more` is used
-    instead. None: no line matters, nor do holes, for the log is no text. `parse` must not raise, whatever the lines.
+    instead. `parse` must not raise, whatever the lines.
     """
 
     #: None: plain text
     name: str | None
     #: from the log's first 64 KiB and its name
     detect: Callable[[bytes, str], bool]
-    interesting: re.Pattern[bytes] | None
+    interesting: re.Pattern[bytes]
     parse: Callable[[Iterator[Line]], Iterator[Found]]
     trigger: bytes | None = None
     more: re.Pattern[bytes] | None = None
+    #: after a line that this fits comes one that matters, whatever stands in it
+    continued: re.Pattern[bytes] | None = None
+
+
+@frozen
+class ByteFormat:
+    """A log format that lines do not make: its `parse` gets all of the log, in blocks of any size.
+
+    It counts lines itself, and bounds its own time and memory: both grow with the log at most, and memory not for long.
+    `text`: whether a run of NUL bytes is a hole. `parse` must not raise, whatever the bytes.
+    """
+
+    name: str
+    #: from the log's first 64 KiB and its name
+    detect: Callable[[bytes, str], bool]
+    parse: Callable[[Iterator[bytes]], Iterator[Found]]
+    text: bool
 
 
 def text(data: bytes) -> str:
     """Return the bytes as one line of text: what cannot be decoded is replaced, control characters become a space."""
-    decoded = data[: 4 * MAX_TEXT].decode("utf-8", "replace")
-    return _CONTROL.sub(" ", decoded).strip()[:MAX_TEXT]
+    return one_line(data[: 4 * MAX_TEXT].decode("utf-8", "replace"))
+
+
+def one_line(value: str) -> str:
+    """Return the text as one line without control characters, and not at any length."""
+    return _CONTROL.sub(" ", value[: 4 * MAX_TEXT]).strip()[:MAX_TEXT]
+
+
+def path(*names: str) -> str:
+    """Return the path of a result that is known by these names, from the outermost; empty ones say nothing."""
+    return ("/" + "/".join(filter(None, names)))[:MAX_TEXT]

@@ -1,0 +1,132 @@
+"""LAVA's signals: what a test definition says to its dispatcher over the console, wherever it stands in a line.
+
+A run's and a set's name become part of the path. `unknown`, or a word that is none, is a Warn: it must not pass for a
+Pass. A case that was started and never ended nor judged, and a run without end, are Warns too: the log was cut off, or
+the system was. Of a dispatcher's own log, which tells each signal twice, the signals count and not their echo.
+"""
+
+import re
+from collections.abc import Iterator
+
+from attrs import define, field
+
+from wsgi_app.indexer.formats.format import MAX_TEXT, Format, Found, Line, text
+from wsgi_app.model import ParsedResult
+from wsgi_app.states import ResultValue
+
+#: a signal; what a shell traces or a listing of a script shows is none
+_SIGNAL = re.compile(rb"(?<!echo )(?<!echo [\"'])<LAVA_SIGNAL_([A-Z]{3,32})(?: ([^>\n]{0,4000}))?>")
+_ECHO = re.compile(rb"Received signal: <([A-Z]{3,32})> ?([^\n]{0,4000})")
+_HEAD = re.compile(rb"<LAVA_SIGNAL_[A-Z]{3,32}[ >]|Received signal: <[A-Z]{3,32}>")
+
+_PARAMETER = re.compile(rb"(?:^|\s)([A-Z_]{3,32})=")
+_VALUES = {
+    b"pass": ResultValue.PASS,
+    b"fail": ResultValue.FAIL,
+    b"skip": ResultValue.SKIP,
+    b"unknown": ResultValue.WARN,
+}
+#: cases that may be open at a time; a log with more has lost its ends
+_MAX_OPEN = 1000
+
+
+@define
+class Signals:
+    """Reads signals line by line."""
+
+    _run: str = ""
+    _run_line: int = 0
+    _set: str = ""
+    #: cases that were started: the line, and the path that the case had then
+    _open: dict[str, tuple[int, str]] = field(factory=dict)
+    _direct: bool = False
+
+    def feed(self, number: int, line: bytes) -> Iterator[ParsedResult]:
+        """Take the line of this number; yield the results that it tells."""
+        if b"SIGNAL_" in line:
+            for match in _SIGNAL.finditer(line):
+                self._direct = True
+                yield from self._signal(number, match[1], (match[2] or b"").strip())
+        elif not self._direct and b"Received signal" in line and (echo := _ECHO.search(line)):
+            yield from self._signal(number, echo[1], echo[2].strip(b" \t\"'}\r"))
+
+    def finish(self) -> Iterator[ParsedResult]:
+        """Yield what is known only at the end."""
+        yield from self._end_run("the log ends within this run")
+
+    def _signal(self, number: int, name: bytes, rest: bytes) -> Iterator[ParsedResult]:
+        if b"$" in rest:
+            return
+        if name == b"STARTRUN":
+            yield from self._end_run("another run began before the end of this one")
+            self._run, self._run_line = _first(rest), number
+        elif name == b"ENDRUN":
+            self._run_line = 0
+            yield from self._end_run("")
+        elif name == b"TESTSET":
+            word, _, argument = rest.partition(b" ")
+            self._set = _first(argument) if word.upper() == b"START" else ""
+        elif name == b"STARTTC" and len(self._open) < _MAX_OPEN:
+            self._open[_first(rest)] = (number, self._path(_first(rest)))
+        elif name == b"ENDTC":
+            self._open.pop(_first(rest), None)
+        elif name in (b"TESTCASE", b"TESTREFERENCE"):
+            yield from self._case(number, rest)
+        elif name == b"TESTRAISE":
+            yield ParsedResult(self._path("lava-test-raise"), ResultValue.FAIL, number, text(rest) or None)
+
+    def _case(self, number: int, rest: bytes) -> Iterator[ParsedResult]:
+        parameters = _parameters(rest)
+        name = text(parameters.get(b"TEST_CASE_ID", b""))
+        if not name:
+            return
+        self._open.pop(name, None)
+        word = parameters.get(b"RESULT", b"")
+        value = _VALUES.get(word.lower())
+        remarks = [parameters.get(key, b"") for key in (b"MEASUREMENT", b"UNITS", b"REFERENCE")]
+        message = text(b" ".join(remark for remark in remarks if remark))
+        if value is None:
+            value, message = ResultValue.WARN, f"no result: {text(word) or 'nothing'} {message}".strip()[:MAX_TEXT]
+        elif value is ResultValue.WARN:
+            message = f"unknown {message}".strip()[:MAX_TEXT]
+        yield ParsedResult(self._path(name), value, number, message or None)
+
+    def _end_run(self, reason: str) -> Iterator[ParsedResult]:
+        """End the run, and what is open in it; `reason` says why it did not end by itself."""
+        for number, path in self._open.values():
+            yield ParsedResult(path, ResultValue.WARN, number, "started, and no result came")
+        self._open.clear()
+        if self._run_line:
+            yield ParsedResult(f"/{self._run}"[:MAX_TEXT], ResultValue.WARN, self._run_line, reason)
+        self._run, self._run_line, self._set = "", 0, ""
+
+    def _path(self, name: str) -> str:
+        return ("/" + "/".join(part for part in (self._run, self._set, name) if part))[:MAX_TEXT]
+
+
+def _first(data: bytes) -> str:
+    """Return the first word."""
+    return text(data.split(None, 1)[0]) if data.strip() else ""
+
+
+def _parameters(data: bytes) -> dict[bytes, bytes]:
+    """Return what stands behind each `KEY=`, quotes taken off."""
+    parts = _PARAMETER.split(data)
+    return {key: value.strip(b" \t\"'") for key, value in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def has_signals(head: bytes) -> bool:
+    """Whether signals stand in it."""
+    return _HEAD.search(head) is not None
+
+
+def _parse(lines: Iterator[Line]) -> Iterator[Found]:
+    signals = Signals()
+    for number, line in lines:
+        yield from signals.feed(number, line)
+    yield from signals.finish()
+
+
+FORMAT = Format(
+    "lava", lambda head, name: has_signals(head), re.compile(rb"<LAVA_SIGNAL_[A-Z]|Received signal: <[A-Z]"), _parse
+)
