@@ -16,10 +16,10 @@ from wsgi_app.protocols.web import Environ, StartResponse, WSGIApplication, http
 
 #: which paths a protocol answers; the first row that matches decides
 MOUNTS: tuple[tuple[str, Callable[[Gateway, Config], WSGIApplication]], ...] = (
-    (r"/(?:livez|readyz|healthz/?)?", ops.make_app),
+    (r"/(?:livez|readyz|metrics|healthz/?)?", ops.make_app),
     (r"/recipes/[^/]+/(?:results|log-index|key|sync(?:/.*)?)/?", native.make_app),
     (r"/(?:recipes|install_start|install_done|postinstall_done|install_fail)/.*", harness.make_app),
-    (r"/(?:jobs|queue|systems|events)(?:/.*)?", native.make_app),
+    (r"/(?:jobs|queue|systems|events|tokens)(?:/.*)?|/openapi\.yaml", native.make_app),
 )
 
 #: a client that sends nothing of its body for this long is gone; httpd has the same patience

@@ -6,9 +6,10 @@ A value comes from the environment (`TACKROOM_WORKERS=4`), else from the TOML fi
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from attrs import Attribute, field, fields, frozen
 from cattrs import Converter, transform_error
@@ -18,15 +19,34 @@ from wsgi_app.errors import Invalid
 from wsgi_app.states import Visibility
 
 ENV_PREFIX = "TACKROOM_"
+#: what is shown of a secret
+STARS = "********"
 
 
-def _setting(default: Any, doc: str) -> Any:
-    return field(default=default, metadata={"doc": doc})
+def without_password(url: str) -> str:
+    """Return a URL with stars for its password, if it has one."""
+    try:
+        parts = urlsplit(url)
+        password = parts.password
+    except ValueError:
+        # no URL: nobody can tell what is secret in it
+        return STARS
+    if password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:{STARS}@{parts.netloc.rpartition('@')[2]}"))
+
+
+def _setting(default: Any, doc: str, *, mask: Callable[[str], str] | None = None) -> Any:
+    """`mask` makes of a value that may hold a secret what may be shown of it."""
+    return field(default=default, metadata={"doc": doc, "mask": mask})
 
 
 @frozen
 class Config:
-    """The settings of one Tackroom. Every field's `metadata["doc"]` is its line in the reference."""
+    """The settings of one Tackroom.
+
+    Every field's `metadata["doc"]` is its line in the reference; `metadata["mask"]`, if any, hides what is secret.
+    """
 
     data: Path = _setting(Path("var"), "The data directory: database, logs, gate, run files (option --data).")
     front: str = _setting(
@@ -35,12 +55,14 @@ class Config:
     )
     prefix: str = _setting("/", "URL path below which everything lies; begins and ends with a slash.")
     base_url: str = _setting(
-        "", "Absolute URL of this Tackroom, for what must be absolute: URLs for stock harnesses, mail."
+        "",
+        "Absolute URL of this Tackroom, for what must be absolute: URLs for stock harnesses, mail.",
+        mask=without_password,
     )
     workers: int = _setting(2, "gunicorn worker processes.")
     threads: int = _setting(600, "Threads of each worker; a waiting call holds one.")
     max_waiters: int = _setting(
-        500, "Waiting calls (claim, sync, job wait) that one worker holds at once; more get 503."
+        500, "Waiting calls (claim, sync, job wait, event stream) that one worker holds at once; more get 503."
     )
     max_body: int = _setting(10485760, "Largest request body in bytes; a larger one is answered 413.")
     max_log: int = _setting(4294967296, "Largest log in bytes; a range that ends beyond is answered 416.")

@@ -1,8 +1,8 @@
 """Everything that core refuses, as typed errors with stable codes.
 
 A kind (`NotFound`, `Conflict`, ...) says what sort of refusal it is; each protocol maps the kinds to its wire in one
-total table. The classes below a kind carry the codes that clients may rely on; a class's docstring is its message
-unless a better one is given.
+total table. The classes below a kind carry the codes that clients may rely on. The first paragraph of a class's
+docstring is its message unless a better one is given; what follows is for the reference, which is made from this.
 """
 
 from typing import ClassVar
@@ -15,20 +15,27 @@ class TackroomError(Exception):
     code: ClassVar[str] = "internal"
 
     def __init__(self, message: str | None = None, *, field: str | None = None) -> None:
-        """Say what was refused (default: the docstring) and which part of the input it is about (`field`)."""
-        self.message = message or (type(self).__doc__ or "").strip()
+        """Say what was refused (default: as the class says) and which part of the input it is about (`field`)."""
+        self.message = message or " ".join((type(self).__doc__ or "").split("\n\n")[0].split())
         self.field = field
         super().__init__(self.message)
 
 
 class Invalid(TackroomError):
-    """The input is not valid."""
+    """The input is not valid.
+
+    A value in the query, form or document does not fit; `field` says which.
+    """
 
     code = "input.invalid"
 
 
 class BadName(Invalid):
-    """A log's name must be UTF-8 components of 1 to 255 bytes, without control characters, backslash or leading dot."""
+    """A log's name must be UTF-8 components of 1 to 255 bytes, without control characters, backslash or leading dot.
+
+    A log's name has a component that is empty, longer than 255 bytes, begins with a dot, or has a control character
+    or backslash; or it is longer than 1,000 bytes, or not UTF-8.
+    """
 
     code = "log.bad-name"
 
@@ -40,7 +47,10 @@ class BadRange(Invalid):
 
 
 class TornUpload(Invalid):
-    """The body ended before its Content-Length."""
+    """The body ended before its Content-Length.
+
+    The body ended before its Content-Length; nobody may be there to read this.
+    """
 
     code = "log.torn"
 
@@ -52,19 +62,28 @@ class BadSyncState(Invalid):
 
 
 class BadDocument(Invalid):
-    """The document cannot be read."""
+    """The document cannot be read.
+
+    The job, or another body, cannot be read; the message names line or path.
+    """
 
     code = "document.invalid"
 
 
 class Unauthenticated(TackroomError):
-    """Credentials are needed."""
+    """Credentials are needed.
+
+    No credentials were sent, and it needs some.
+    """
 
     code = "auth.required"
 
 
 class BadCredentials(Unauthenticated):
-    """The credentials are not known, or no longer valid."""
+    """The credentials are not known, or no longer valid.
+
+    The token or key is not known, or no longer valid.
+    """
 
     code = "auth.unknown"
 
@@ -76,25 +95,37 @@ class Denied(TackroomError):
 
 
 class TooManyResults(Denied):
-    """Too many results in recipe"""
+    """Too many results in recipe
+
+    The harness has reported `max_results` results; one Warn in the recipe says so.
+    """
 
     code = "recipe.too-many-results"
 
 
 class TooManyLogs(Denied):
-    """Too many logs in recipe"""
+    """Too many logs in recipe
+
+    The recipe has `max_logs` task and result logs; one Warn says so.
+    """
 
     code = "recipe.too-many-logs"
 
 
 class TooManyBytes(Denied):
-    """Too many bytes in recipe"""
+    """Too many bytes in recipe
+
+    A new log, and the recipe's logs have `max_recipe_bytes` together; one Warn says so. Logs that exist go on.
+    """
 
     code = "recipe.too-many-bytes"
 
 
 class TooManySyncStates(Denied):
-    """The recipe has reached as many sync states as it may"""
+    """The recipe has reached as many sync states as it may
+
+    The recipe has reached 1,000 sync states.
+    """
 
     code = "sync.too-many-states"
 
@@ -130,7 +161,10 @@ class NoSuchResult(NotFound):
 
 
 class NoSuchLog(NotFound):
-    """There is no such log."""
+    """There is no such log.
+
+    There is no such log, or nobody has written it yet.
+    """
 
     code = "log.unknown"
 
@@ -141,20 +175,36 @@ class NoSuchSystem(NotFound):
     code = "system.unknown"
 
 
+class NoSuchToken(NotFound):
+    """There is no such token."""
+
+    code = "token.unknown"
+
+
 class Conflict(TackroomError):
-    """That cannot be done in this state."""
+    """That cannot be done in this state.
+
+    That cannot be done in this state: the message says why. Also an `Idempotency-Key` that was used for something
+    else.
+    """
 
     code = "conflict"
 
 
 class TaskFinished(Conflict):
-    """The status of a finished task cannot be changed"""
+    """The status of a finished task cannot be changed
+
+    A finished task takes no status and no results; also the answer to a repeated Completed.
+    """
 
     code = "task.finished"
 
 
 class TaskNotStarted(Conflict):
-    """The task has not been started"""
+    """The task has not been started
+
+    A task cannot be Completed before it was Running.
+    """
 
     code = "task.not-started"
 
@@ -172,19 +222,29 @@ class RecipeNotAssigned(Conflict):
 
 
 class LogClosed(Conflict):
-    """The log is closed: what it belongs to has finished"""
+    """The log is closed: what it belongs to has finished
+
+    The task or recipe that the log belongs to has finished, or the log is what was declared and sealed.
+    """
 
     code = "log.closed"
 
 
 class LogIsDirectory(Conflict):
-    """A log and a directory cannot have one name"""
+    """A log and a directory cannot have one name
+
+    The name is that of a directory, or a log has the name of a directory in it.
+    """
 
     code = "log.is-directory"
 
 
 class DeadPeer(Conflict):
-    """A peer has ended without arriving"""
+    """A peer has ended without arriving
+
+    A recipe that is waited for has ended and will never be there. The message has `recipe ID (SYSTEM) has ended
+    (STATUS)` for each, with commas between them, then `without reaching STATE`; programs may rely on that.
+    """
 
     code = "sync.dead-peer"
 
@@ -202,25 +262,38 @@ class SystemBusy(Conflict):
 
 
 class LengthMissing(TackroomError):
-    """A log needs a Content-Length: a body of unknown length cannot be told from a torn one."""
+    """A log needs a Content-Length: a body of unknown length cannot be told from a torn one.
+
+    A log PUT needs a Content-Length: a body of unknown length cannot be told from a torn one.
+    """
 
     code = "log.no-length"
 
 
 class TooLarge(TackroomError):
-    """The body is larger than 10 MiB: send it in ranges."""
+    """The body is larger than 10 MiB: send it in ranges.
+
+    The body is larger than `max_body`: send it in ranges. Or what is said with a sync state is longer than 4,096
+    bytes.
+    """
 
     code = "body.too-large"
 
 
 class BeyondLimit(TackroomError):
-    """The range ends beyond the largest log that is allowed."""
+    """The range ends beyond the largest log that is allowed.
+
+    The range ends beyond `max_log`.
+    """
 
     code = "log.beyond-limit"
 
 
 class Unavailable(TackroomError):
-    """Not now: try again."""
+    """Not now: try again.
+
+    Not now: try again later.
+    """
 
     code = "unavailable"
 
@@ -232,18 +305,27 @@ class Superseded(Unavailable):
 
 
 class DatabaseBusy(Unavailable):
-    """The database is busy: try again."""
+    """The database is busy: try again.
+
+    The database did not get round to it within 20 s.
+    """
 
     code = "database.busy"
 
 
 class TooManyWaiters(Unavailable):
-    """Too many calls are waiting: try again."""
+    """Too many calls are waiting: try again.
+
+    This worker holds `max_waiters` waiting calls, or as many of that kind as it may.
+    """
 
     code = "waiters.too-many"
 
 
 class DiskFull(TackroomError):
-    """The disk is full: try again when there is room."""
+    """The disk is full: try again when there is room.
+
+    The disk is full, nothing was stored.
+    """
 
     code = "disk.full"

@@ -1,6 +1,7 @@
 """The states of jobs, recipe sets, recipes and tasks, the order of results, and what follows from them.
 
 Source: design.md section 6. Sets and jobs have no state of their own: theirs is derived from their recipes.
+The comments behind the values are their lines in the reference.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ class TaskStatus(StrEnum):
     WAITING = "Waiting"  #: not yet begun
     RUNNING = "Running"  #: its harness says that it runs
     COMPLETED = "Completed"  #: ended at its harness's word, whatever its result
-    ABORTED = "Aborted"  #: ended by a watchdog or at somebody's word
+    ABORTED = "Aborted"  #: ended by a watchdog, or at somebody's word
     CANCELLED = "Cancelled"  #: ended because its job was cancelled
 
     @property
@@ -49,12 +50,12 @@ class ResultValue(StrEnum):
     """What a result says; in this order, and the worst of many wins."""
 
     NEW = "New"  #: nothing was said yet
-    NONE = "None"
-    SKIP = "Skip"
-    PASS = "Pass"
-    WARN = "Warn"
-    FAIL = "Fail"
-    PANIC = "Panic"
+    NONE = "None"  #: said to be without a result
+    SKIP = "Skip"  #: not tried
+    PASS = "Pass"  #: as it should be
+    WARN = "Warn"  #: worth a look
+    FAIL = "Fail"  #: not as it should be
+    PANIC = "Panic"  #: the system under test went down; found in logs only
 
     @property
     def severity(self) -> int:
@@ -66,26 +67,26 @@ _SEVERITY = {value: place for place, value in enumerate(ResultValue)}
 
 
 class Verdict(StrEnum):
-    """What a settled job comes to, in one word."""
+    """What a settled job comes to, in one word; the first that fits."""
 
-    PASS = "pass"
-    FAIL = "fail"  #: a result is Fail or Panic
-    INFRASTRUCTURE = "infrastructure"  #: a recipe was aborted: the lab, not the thing under test
-    CANCELLED = "cancelled"
+    CANCELLED = "cancelled"  #: a recipe was cancelled
+    FAIL = "fail"  #: the result is Fail or Panic
+    INFRASTRUCTURE = "infrastructure"  #: a recipe was aborted: the lab's trouble, or a test that hung
+    PASS = "pass"  #: else; also with a Warn
 
 
 class LogState(StrEnum):
     """How far a log has come."""
 
-    GROWING = "growing"  #: its owner has not finished: more may come
-    FINISHED = "finished"  #: indexed, on disk for good
-    DAMAGED = "damaged"  #: finished, but not what its harness declared
+    GROWING = "growing"  #: its owner has not finished, or it has not been read yet
+    FINISHED = "finished"  #: read, and on disk for good
+    DAMAGED = "damaged"  #: its owner has finished, and it is not what its harness declared
 
 
 class SystemState(StrEnum):
     """What a system does."""
 
-    IDLE = "idle"  #: it asked for work a moment ago and has none
+    IDLE = "idle"  #: it asked for work within the last minute (`claim_seconds`) and has none
     RUNNING = "running"  #: it holds a recipe
     OFFLINE = "offline"  #: it has not asked for work lately
 
@@ -93,10 +94,10 @@ class SystemState(StrEnum):
 class SystemHealth(StrEnum):
     """Whether a system may be given work."""
 
-    GOOD = "good"
-    BAD = "bad"
-    MAINTENANCE = "maintenance"
-    UNKNOWN = "unknown"
+    GOOD = "good"  #: may be given work
+    BAD = "bad"  #: may not
+    MAINTENANCE = "maintenance"  #: may not
+    UNKNOWN = "unknown"  #: may: nobody has said anything
 
     @property
     def usable(self) -> bool:
@@ -107,8 +108,8 @@ class SystemHealth(StrEnum):
 class Visibility(StrEnum):
     """Who may read a job, its recipes, results and logs."""
 
-    PUBLIC = "public"  #: anyone
-    PRIVATE = "private"  #: its owner, administrators, and whoever holds a key of its recipes
+    PUBLIC = "public"  #: anyone may read the job, its recipes, results and logs
+    PRIVATE = "private"  #: its owner, admins, and whoever holds a key of its recipes
 
 
 def worst(results: Iterable[ResultValue]) -> ResultValue:

@@ -23,10 +23,13 @@ KINDS = sorted(set(subclasses(TackroomError)), key=lambda kind: kind.__name__)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_own_code_and_message(kind: type[TackroomError]) -> None:
-    """A class has a code of its own, and its docstring for a message."""
+    """A class has a code of its own, and the first paragraph of its docstring for a message."""
     assert "code" in vars(kind)
     assert [other for other in KINDS if other.code == kind.code] == [kind]
-    assert kind().message == (kind.__doc__ or "").strip() != ""
+    said, _, more = (kind.__doc__ or "").partition("\n\n")
+    assert kind().message == said.strip() != ""
+    assert "\n" not in said.strip(), "a message is one line"
+    assert more == "" or more.strip()
     assert kind("said", field="f").message == "said"
 
 

@@ -98,3 +98,12 @@ def test_every_system_event_says_state_and_health(bench: Any, one: NewRecipe) ->
         bench.gateway.recipes.issue_key(bench.admin, recipe.id)
     told = [event.data for event in bench.gateway.events.page(bench.admin, topics=["system"])]
     assert [data for data in told if "state" not in data or "health" not in data] == []
+
+
+def test_the_claimed_key_is_not_pushed_out(bench: Any, one: NewRecipe) -> None:
+    """However many keys people ask for, the harness that claimed the recipe keeps its own."""
+    recipe = bench.submit(NewRecipeSet((one,))).recipe_sets[0].recipes[0].id
+    harness = bench.claim("a")
+    for _ in range(MOST_KEYS + 1):
+        bench.gateway.recipes.issue_key(bench.admin, recipe)
+    assert bench.put(harness, recipe, "still.log")

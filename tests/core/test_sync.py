@@ -327,7 +327,7 @@ def test_many_waits_of_one(bench: Any, pair: Pair, threads: ThreadPoolExecutor) 
     """One recipe holds a number of waiting calls, and no more; the others find a place."""
     with ThreadPoolExecutor(MOST_OF_ONE + 1) as many:
         held = [many.submit(pair.look, 0, seconds=60) for _ in range(MOST_OF_ONE)]
-        until(lambda: bench.gateway._ground.notifier._waiters == MOST_OF_ONE, "all wait", 10)
+        until(lambda: bench.gateway._ground.notifier.waiters == MOST_OF_ONE, "all wait", 10)
         with pytest.raises(TooManyWaiters):
             pair.look(0, seconds=60)
         other = wait_in(threads, pair, 1)
@@ -343,12 +343,12 @@ def test_places_for_claims(bench: Any, one: NewRecipe, threads: ThreadPoolExecut
     bench.systems("c")
     pair = set_of(bench, member("a"), member("b"))
     held = [threads.submit(pair.look, 0, seconds=60) for _ in range(9)]
-    until(lambda: gateway._ground.notifier._waiters == 9, "all wait", 10)
+    until(lambda: gateway._ground.notifier.waiters == 9, "all wait", 10)
     with pytest.raises(TooManyWaiters):
         pair.look(1, seconds=60)
     assert not pair.waiting() - {pair.recipes[0]}
     claim = threads.submit(gateway.systems.claim, bench.admin, "c", wait=60)
-    until(lambda: gateway._ground.notifier._waiters == 10, "it waits, too", 10)
+    until(lambda: gateway._ground.notifier.waiters == 10, "it waits, too", 10)
     bench.submit(NewRecipeSet((evolve(one, system="c"),)))
     assert claim.result(10) is not None
     pair.arrive(0)
@@ -376,7 +376,7 @@ def test_too_many(bench: Any, threads: ThreadPoolExecutor) -> None:
     gateway = open_gateway(evolve(bench.config, max_waiters=3), bench.clock)
     pair = set_of(evolve(bench, gateway=gateway), member("a"), member("b"))
     waiting = [wait_in(threads, pair, 0), threads.submit(pair.look, 0, seconds=60)]
-    until(lambda: gateway._ground.notifier._waiters == 2, "both wait", 10)
+    until(lambda: gateway._ground.notifier.waiters == 2, "both wait", 10)
     with pytest.raises(TooManyWaiters):
         pair.look(1, seconds=60)
     pair.arrive(0)

@@ -10,7 +10,7 @@ from wsgi_app.documents import jobjson
 from wsgi_app.states import Visibility
 from wsgi_app.submitted import NewTask
 
-WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 
 
 @given(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import socket
@@ -42,6 +43,7 @@ class Peer:
     breaches: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     logs: dict[str, bytearray] = field(default_factory=dict)
+    declared: dict[str, dict[str, Any]] = field(default_factory=dict)
     results: list[dict[str, Any]] = field(default_factory=list)
     messages: dict[int, str] = field(default_factory=dict)
     watchdogs: list[int] = field(default_factory=list)
@@ -131,6 +133,8 @@ class Peer:
             return self._sync(method, unquote(rest[5:]), query, call)
         if method in ("PUT", "HEAD") and "logs/" in rest:
             return self._log(method, rest, call)
+        if method == "POST" and "logs/" in rest:
+            return self._declare(unquote(rest), call)
         form = {name: values[0] for name, values in parse_qs(call.body.decode(), keep_blank_values=True).items()}
         return self._once(method, rest, form, call.key) if call.key else self._post(method, rest, form)
 
@@ -247,6 +251,8 @@ class Peer:
         late = over and time.monotonic() < self.ended + self.grace
         if not late and (over or (task and self.task(int(task[1]))["status"] in FINISHED)):
             return 409, {}, b"the log is closed"
+        if self.sealed(path):
+            return 409, {}, b"the log is sealed"
         self._check(len(call.body) <= 10 * 1024 * 1024, f"{path}: body too large")
         if not call.range:
             self.logs[path] = bytearray(call.body)
@@ -264,6 +270,27 @@ class Peer:
             self._check(call.body.startswith(there), f"{path}: {call.range} is not what was sent before")
         log[first : last + 1] = call.body
         return (201 if old is None else 204), {}, b""
+
+    def _declare(self, path: str, call: Call) -> tuple[int, dict[str, str], bytes]:
+        """Take a declaration; what matches is sealed at once."""
+        value = json.loads(call.body)
+        if self.declared.get(path) != value:
+            task = re.match(r"tasks/(\d+)/", path)
+            closed = self.status in FINISHED or (task and self.task(int(task[1]))["status"] in FINISHED)
+            if closed or self.sealed(path):
+                return self._no(409, "log.closed", "The log is closed")
+            self.declared[path] = value
+        found = self._found(path) if path in self.logs else {"size": 0, "sha256": None}
+        state = "finished" if self.sealed(path) else "growing"
+        return 200, {}, json.dumps({"path": path, "state": state, "declared": value, **found}).encode()
+
+    def sealed(self, path: str) -> bool:
+        """Whether the log is what was declared."""
+        return path in self.logs and self.declared.get(path) == self._found(path)
+
+    def _found(self, path: str) -> dict[str, Any]:
+        log = self.logs[path]
+        return {"size": len(log), "sha256": hashlib.sha256(log).hexdigest()}
 
     def _check(self, good: bool, breach: str) -> None:
         if not good:

@@ -47,6 +47,48 @@ def test_logs_of_the_task(make_peer: MakePeer, begin: Begin) -> None:
     assert [result["path"] for result in peer.results] == ["exit_code"]
 
 
+def test_what_went_up_whole_is_declared(make_peer: MakePeer, begin: Begin) -> None:
+    """The logs of a result with it; those of the task at its end, since until then they may come again."""
+    script = """
+    echo one > a; echo two > b
+    tackroom-report --log b || exit 1
+    tackroom-report PASS p --log a || exit 1
+    echo three > b; tackroom-report --log b || exit 1
+    """
+    peer = make_peer(task(11, script=script))
+    assert begin(peer).wait() == 0
+    of_result, of_task = f"tasks/11/results/{peer.results[0]['id']}/logs/a", "tasks/11/logs/b"
+    assert list(peer.declared) == [of_result, of_task]
+    assert peer.sealed(of_result)
+    assert peer.sealed(of_task)
+    assert peer.log(of_task) == b"three\n"
+    posts = [line for line in peer.requests if line.startswith("POST")]
+    assert posts[-1].endswith("/tasks/11/status")
+
+
+def test_a_sealed_log_is_not_sent_again(make_peer: MakePeer, begin: Begin) -> None:
+    """The harness dies when its log is sealed, but not told so: the next one finds that all of it is there."""
+    script = "echo one > a; tackroom-report PASS p --log a; echo exit $?"
+    peer = make_peer(task(11, script=script))
+    peer.troubles = [Trouble("POST", "logs/a", "after", 100)]
+    harness = begin(peer)
+    peer.wait(lambda: peer.troubles[0].times < 100)
+    harness.kill()
+    peer.troubles.clear()
+    assert begin(peer).wait() == 0
+    assert peer.log("tasks/11/logs/taskout.log") == b"exit 0\n"
+    assert peer.sealed(f"tasks/11/results/{peer.results[0]['id']}/logs/a")
+
+
+def test_a_controller_that_takes_no_declarations(make_peer: MakePeer, begin: Begin) -> None:
+    """It is told in the task's log, and nothing else is the matter."""
+    peer = make_peer(task(11, script="echo one > a; tackroom-report PASS p --log a; echo exit $?"))
+    peer.troubles = [Trouble("POST", "logs/a", "404")]
+    assert begin(peer).wait() == 0
+    assert peer.log("tasks/11/logs/taskout.log") == b"exit 0\n"
+    assert "was not declared" in peer.log("tasks/11/logs/harness.log").decode()
+
+
 def test_what_is_refused(make_peer: MakePeer, begin: Begin) -> None:
     """What is refused gives exit status 1 and the reason; a wrong call gives 2; the task goes on."""
     script = """

@@ -1,15 +1,19 @@
 """What the indexer's tests share."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cattrs import unstructure
+from corelab import CoreLab
 
-from wsgi_app.indexer import index
-from wsgi_app.model import LogIndex
+from wsgi_app.config import Config
+from wsgi_app.core.gateway import open_gateway
+from wsgi_app.indexer import index, service
+from wsgi_app.model import Caller, LogIndex
 
 Until = Callable[[Callable[[], bool]], None]
 ReadBytes = Callable[..., LogIndex]
@@ -53,3 +57,25 @@ def plain_values() -> Callable[[LogIndex], dict[str, Any]]:
         }
 
     return convert
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[CoreLab]:
+    """A fresh lab, without an indexer."""
+    config = Config(data=tmp_path / "data", quiet_seconds=0.1)
+    gateway = open_gateway(config)
+    gateway.access.issue_admin_token()
+    token = config.admin_token.read_text().strip()
+    yield CoreLab(config, gateway, Caller(f"Bearer {token}", "127.0.0.1"))
+    gateway.close()
+
+
+@pytest.fixture
+def running(lab: CoreLab) -> Iterator[CoreLab]:
+    """A lab whose indexer runs."""
+    stop = threading.Event()
+    thread = threading.Thread(target=service.run, args=(lab.gateway, lab.config, stop))
+    thread.start()
+    yield lab
+    stop.set()
+    thread.join()

@@ -5,19 +5,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
-import pytest
-from attrs import evolve, field, frozen
+from attrs import evolve
+from corelab import CoreLab as Lab
 
-from wsgi_app.config import Config
-from wsgi_app.core.gateway import Gateway, open_gateway
 from wsgi_app.indexer import service
-from wsgi_app.model import Caller, Log, Recipe, Result, System
-from wsgi_app.states import LogState, ResultValue, SystemHealth, TaskStatus
-from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
+from wsgi_app.states import LogState, ResultValue
 
 Until = Callable[[Callable[[], bool]], None]
 
@@ -30,84 +25,6 @@ config = Config(data=pathlib.Path(sys.argv[1]), quiet_seconds=0.1)
 print("up", flush=True)
 service.run(open_gateway(config), config, threading.Event())
 """
-
-
-@frozen
-class Lab:
-    """A core with an administrator, and what tests do to it."""
-
-    config: Config
-    gateway: Gateway
-    admin: Caller
-    numbers: list[int] = field(factory=list)
-
-    def start(self, tasks: int = 1) -> Recipe:
-        """Submit a job for a new system, and let the system have its recipe."""
-        name = f"system{len(self.numbers)}"
-        self.numbers.append(1)
-        self.gateway.systems.add(self.admin, System(name, None, (), None, SystemHealth.GOOD, None, None, None, None))
-        new = NewRecipe(tuple(NewTask(f"task{n}", command=("true",)) for n in range(tasks)), system=name)
-        job = self.gateway.jobs.submit(self.admin, lambda: NewJob((NewRecipeSet((new,)),)))
-        recipe = job.recipe_sets[0].recipes[0]
-        self.gateway.recipes.issue_key(self.admin, recipe.id)
-        return self.recipe(recipe.id)
-
-    def finish(self, recipe: Recipe, *tasks: int) -> None:
-        """Complete tasks (by place; all when none is named)."""
-        for task in [recipe.tasks[place] for place in tasks] or recipe.tasks:
-            self.gateway.tasks.update(self.admin, recipe.id, task.id, status=TaskStatus.RUNNING)
-            self.gateway.tasks.update(self.admin, recipe.id, task.id, status=TaskStatus.COMPLETED)
-
-    def write(self, recipe: Recipe, path: str, content: bytes) -> Path:
-        """Write a log as Apache would."""
-        file = self.config.logs / str(recipe.id) / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-        return file
-
-    def recipe(self, number: int) -> Recipe:
-        """Return a recipe as it is now."""
-        return self.gateway.recipes.get(self.admin, number).recipe
-
-    def logs(self, recipe: Recipe) -> dict[str, Log]:
-        """Return what is known of a recipe's logs, by path."""
-        return {log.path: log for log in self.gateway.logs.page(self.admin, recipe.id, limit=10000)}
-
-    def state(self, recipe: Recipe, path: str) -> LogState | None:
-        """Return a log's state, None while it is not registered."""
-        log = self.logs(recipe).get(path)
-        return None if log is None else log.state
-
-    def results(self, recipe: Recipe) -> list[Result]:
-        """Return the results that were found in logs."""
-        found = self.gateway.results.of_recipe(self.admin, recipe.id, limit=100000)
-        return [result for result in found if result.source == "log"]
-
-    def events(self, topic: str) -> list[dict[str, object]]:
-        """Return the data of all events of a topic."""
-        return [event.data for event in self.gateway.events.page(self.admin, limit=100000, topics=[topic])]
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    """A fresh lab, without an indexer."""
-    config = Config(data=tmp_path / "data", quiet_seconds=0.1)
-    gateway = open_gateway(config)
-    gateway.access.issue_admin_token()
-    token = config.admin_token.read_text().strip()
-    yield Lab(config, gateway, Caller(f"Bearer {token}", "127.0.0.1"))
-    gateway.close()
-
-
-@pytest.fixture
-def running(lab: Lab) -> Iterator[Lab]:
-    """A lab whose indexer runs."""
-    stop = threading.Event()
-    thread = threading.Thread(target=service.run, args=(lab.gateway, lab.config, stop))
-    thread.start()
-    yield lab
-    stop.set()
-    thread.join()
 
 
 def test_a_log_grows_and_is_finished(running: Lab, until: Until) -> None:

@@ -1,9 +1,10 @@
-"""What the tests of the documentation read: pages, their tables, their headings."""
+"""What the tests of the documentation read: pages with all that is made from the code, their tables, their headings."""
 
 import re
 from pathlib import Path
 
 from attrs import frozen
+from tackroom_reference import expand
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,10 +20,15 @@ class Page:
     path: Path
 
     @property
+    def text(self) -> str:
+        """What its readers get, as Markdown."""
+        return expand(self.path.read_text(encoding="utf-8"))
+
+    @property
     def lines(self) -> list[str]:
         """Its lines without those of fenced blocks."""
         found, fenced = [], False
-        for line in self.path.read_text(encoding="utf-8").splitlines():
+        for line in self.text.splitlines():
             if _FENCE.match(line):
                 fenced = not fenced
             elif not fenced:

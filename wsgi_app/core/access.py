@@ -16,13 +16,13 @@ from sqlalchemy import Connection
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.gate import header_hash
 from wsgi_app.errors import BadCredentials, Denied, Unauthenticated
-from wsgi_app.model import Actor, Caller, Job, Key
+from wsgi_app.model import Actor, Caller, Job, Key, Token
 from wsgi_app.states import Visibility
 from wsgi_app.store import access as store
 from wsgi_app.store import systems
 
 ADMIN = "admin"
-#: keys of a recipe that are valid at a time; every claim makes one
+#: keys of a recipe that are valid at a time, of each kind; every claim makes one
 MOST_KEYS = 8
 
 
@@ -34,6 +34,11 @@ class Access:
 
     def actor(self, tx: Connection, caller: Caller) -> Actor | None:
         """Return the user behind a token, None when no credentials were sent; raise `BadCredentials` for wrong ones."""
+        token = self.token(tx, caller)
+        return None if token is None else Actor(token.user, frozenset(token.scopes))
+
+    def token(self, tx: Connection, caller: Caller) -> Token | None:
+        """Return the valid token that was sent, None when nothing was; raise `BadCredentials` for other credentials."""
         if not caller.authorization:
             return None
         secret = token_of(caller.authorization)
@@ -105,15 +110,18 @@ class Access:
         write_secret(path, secret)
 
 
-def issue_key(change: Change, recipe: int) -> Key:
-    """Make one more key of a recipe; its gate files are there before anyone can be told of it."""
+def issue_key(change: Change, recipe: int, *, claimed: bool) -> Key:
+    """Make one more key of a recipe; its gate files are there before anyone can be told of it.
+
+    Of the keys that its system `claimed`, and of those that others asked for, the newest `MOST_KEYS` stay valid.
+    """
     secret = fresh_secret()
-    for old in store.older_keys(change.tx, recipe, keep=MOST_KEYS - 1):
+    for old in store.older_keys(change.tx, recipe, claimed=claimed, keep=MOST_KEYS - 1):
         store.delete_key(change.tx, old.id)
         change.revoke(recipe, f"key-{old.bearer}", f"key-{old.basic}")
     basic = base64.b64encode(f"{recipe}:{secret}".encode()).decode()
     hashes = header_hash(f"Bearer {secret}"), header_hash(f"Basic {basic}")
-    store.insert_key(change.tx, recipe, bearer=hashes[0], basic=hashes[1], now=change.now)
+    store.insert_key(change.tx, recipe, bearer=hashes[0], basic=hashes[1], claimed=claimed, now=change.now)
     change.gate(recipe, *(f"key-{value}" for value in hashes))
     return Key(recipe, secret)
 

@@ -15,7 +15,7 @@ from wsgi_app.core.gate import Gate
 from wsgi_app.core.notifier import Notifier
 from wsgi_app.errors import DiskFull, Unavailable
 from wsgi_app.model import Recipe, Result, Task
-from wsgi_app.states import RecipeStatus, ResultValue
+from wsgi_app.states import LogState, RecipeStatus, ResultValue
 from wsgi_app.store import events as store_events
 from wsgi_app.store.db import Database
 
@@ -38,8 +38,9 @@ class Change:
     def gate(self, recipe: int, *names: str) -> None:
         """Make these gate files right after the commit.
 
-        Two processes may run theirs in any order, since what is added and what is revoked are never the same names; an
-        addition that was overtaken by its own revocation is mended by the timer (`GateImage.rebuild`).
+        Two processes may run theirs in any order, since what is added and what is revoked are never the same names (but
+        for the seals of logs, which are the indexer's alone); an addition that was overtaken by its own revocation is
+        mended by the timer (`GateImage.rebuild`).
         """
         self._gate.append((recipe, names))
 
@@ -71,6 +72,10 @@ class Change:
             path=result.path,
             result=result.result,
         )
+
+    def log_event(self, job: int, recipe: int, path: str, state: LogState, size: int) -> None:
+        """Record that a log was registered or declared, or what was found when it was read."""
+        self.event("log", job, job=job, recipe=recipe, path=path, state=state, size=size)
 
     def flush(self) -> None:
         """Write the events; the last thing before the commit."""

@@ -116,11 +116,13 @@ class Gate:
 
     def require_open(self, address: LogAddress) -> None:
         """Raise `LogClosed` when what the log belongs to has finished, or the log itself is sealed."""
-        names = [CLOSED, sealed_name(address)]
+        names = [CLOSED]
         if address.task is not None:
             names.append(task_name(address.task))
         if any(self.holds(address.recipe, name) for name in names):
             raise LogClosed
+        if self.holds(address.recipe, sealed_name(address)):
+            raise LogClosed("The log is sealed: it is what was declared")
 
 
 def _sync(directory: Path) -> None:

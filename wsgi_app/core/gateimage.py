@@ -6,7 +6,7 @@ database or somebody's hand has left otherwise.
 
 import logging
 
-from wsgi_app.core import gate
+from wsgi_app.core import declared, gate
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.errors import TooManyBytes, TooManyLogs
 from wsgi_app.model import Recipe
@@ -63,6 +63,7 @@ def image_of(change: Change, ground: Ground, recipe: Recipe) -> set[str]:
         image.add(gate.PRIVATE)
     if ground.config.open_gate:
         image.add(gate.OPEN)
+    image |= declared.seals(change.tx, recipe, change.now)
     if any(results.has_message(change.tx, recipe.id, str(full())) for full in (TooManyLogs, TooManyBytes)):
         image.add(gate.FULL)
     # whoever has the address later has nothing to do with this recipe

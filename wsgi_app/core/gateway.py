@@ -7,8 +7,9 @@ from attrs import frozen
 from wsgi_app.clock import Clock, system_clock
 from wsgi_app.config import Config
 from wsgi_app.core.access import Access
+from wsgi_app.core.census import Census
 from wsgi_app.core.change import Ground
-from wsgi_app.core.events import Events
+from wsgi_app.core.events import ANY_EVENT, Events
 from wsgi_app.core.gate import Gate
 from wsgi_app.core.gateimage import GateImage
 from wsgi_app.core.installs import Installs
@@ -21,7 +22,9 @@ from wsgi_app.core.results import Results
 from wsgi_app.core.strays import Strays
 from wsgi_app.core.sync import Sync, decided
 from wsgi_app.core.systems import Systems
+from wsgi_app.core.tail import KEPT, Tail
 from wsgi_app.core.tasks import Tasks
+from wsgi_app.core.tokens import Tokens
 from wsgi_app.core.watchdogs import Watchdogs
 from wsgi_app.model import Event
 from wsgi_app.states import FINISHED_RECIPE
@@ -49,6 +52,8 @@ class Gateway:
     gate_image: GateImage
     strays: Strays
     events: Events
+    tokens: Tokens
+    census: Census
     access: Access
     _ground: Ground
 
@@ -70,30 +75,39 @@ def open_gateway(config: Config, clock: Clock = system_clock) -> Gateway:
     database = Database(config.database)
     database.upgrade()
 
+    tail = Tail()
+
     def news(seen: int | None) -> News:
         with database.read() as tx:
             newest = events.latest(tx)
             if seen is None or newest == seen:
                 return News(newest, ())
+            # asked when `newest` is known: a stream that comes later reads the database first, and finds all this there
+            if notifier.awaited(ANY_EVENT):
+                tail.feed(seen, newest, events.load_told(tx, after=seen, limit=KEPT))
             new = events.load_events(tx, after=seen, limit=None, topics=WAITED_FOR, user=None, admin=True)
-            return News(newest, {subject for event in new for subject in _concerned(event)})
+            return News(newest, {ANY_EVENT, *(subject for event in new for subject in _concerned(event))})
 
-    ground = Ground(config, database, Gate(config.gate), clock, Notifier(news, config.max_waiters))
+    notifier = Notifier(news, config.max_waiters)
+    ground = Ground(config, database, Gate(config.gate), clock, notifier)
     access = Access(ground)
+    systems = Systems(ground, access)
     return Gateway(
         Jobs(ground, access),
         Recipes(ground, access),
         Tasks(ground, access),
         Results(ground, access),
         Logs(ground, access),
-        Systems(ground, access),
+        systems,
         Queue(ground, access),
         Sync(ground, access),
         Installs(ground, access),
         Watchdogs(ground, access),
         GateImage(ground),
         Strays(ground),
-        Events(ground, access),
+        Events(ground, access, tail),
+        Tokens(ground, access),
+        Census(ground, systems),
         access,
         ground,
     )

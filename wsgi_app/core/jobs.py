@@ -11,9 +11,9 @@ from wsgi_app.core.ending import end_recipes
 from wsgi_app.core.idempotency import Once
 from wsgi_app.core.notifier import Subject
 from wsgi_app.core.summary import Summary, summarise
-from wsgi_app.errors import Denied, Invalid, NoSuchJob
+from wsgi_app.errors import Denied, Invalid, NoSuchJob, Unauthenticated
 from wsgi_app.model import Caller, Job, Recipe
-from wsgi_app.states import TaskStatus
+from wsgi_app.states import RecipeStatus, TaskStatus
 from wsgi_app.store import jobs
 from wsgi_app.store import systems as store_systems
 from wsgi_app.submitted import NewJob
@@ -109,16 +109,25 @@ class Jobs:
         self,
         caller: Caller,
         *,
-        states: Collection[str] = (),
+        states: Collection[RecipeStatus] = (),
         owner: str | None = None,
+        mine: bool = False,
         after: int = 0,
         limit: int = 100,
     ) -> list[Job]:
-        """Return the jobs that the caller may see, newest first, without what is below them."""
+        """Return the jobs that the caller may see, newest first, without what is below them.
+
+        Those in `states`, of `owner` and of the caller (`mine`), if given, and before id `after` when that is not 0.
+        Raises `Unauthenticated` for what is mine when nobody says who I am.
+        """
         with self._ground.read() as tx:
             actor = self._access.actor(tx, caller)
             visible = jobs.visible_to(None if actor is None else actor.user, admin=actor is not None and actor.admin)
             where = [*visible, *jobs.job_filter(states=states, owner=owner)]
+            if mine:
+                if actor is None:
+                    raise Unauthenticated("whose jobs are yours, a token says")
+                where += jobs.job_filter(owner=actor.user)
             return jobs.load_jobs(tx, where=where, after=after, limit=limit)
 
     def wait(self, caller: Caller, job: int, *, seconds: float) -> Job:

@@ -6,15 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from wsgi_app.errors import TackroomError, TooManyWaiters
 
 T = TypeVar("T")
 
 #: which part of the places those may take who wait for a topic: systems that claim must not have to wait for readers,
-#: nor for sets that never meet
-SHARES = {"job": 0.5, "sync": 0.9}
+#: nor for sets that never meet; a stream of events holds its place for hours
+SHARES = {"event": 0.25, "job": 0.5, "sync": 0.9}
 
 #: waiting calls of one holder (a recipe) in a process
 MOST_OF_ONE = 32
@@ -39,6 +39,34 @@ class News:
     subjects: Iterable[Subject]
 
 
+@define(eq=False)
+class Place:
+    """A place to wait in, held until it is left. Clear it before each look at what was waited for, then wait."""
+
+    subjects: Collection[Subject]
+    #: for whom it is
+    holder: Hashable
+    _notifier: "Notifier"
+    _woken: threading.Event = field(init=False, factory=threading.Event)
+
+    def clear(self) -> bool:
+        """Forget earlier wakings; False when everybody is sent home: there is no point in waiting."""
+        self._woken.clear()
+        return not self._notifier.closed
+
+    def wake(self) -> None:
+        """A subject has changed."""
+        self._woken.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until a subject has changed, or everybody is sent home; False when neither was in time."""
+        return self._woken.wait(max(0.0, seconds))
+
+    def leave(self) -> None:
+        """Give the place back; once is enough."""
+        self._notifier.leave(self)
+
+
 class Notifier:
     """One thread that reads new events, and only while somebody waits; each wakes only those whom it concerns."""
 
@@ -47,10 +75,10 @@ class Notifier:
         self._news = news
         self._max_waiters = max_waiters
         self._lock = threading.Lock()
-        self._waiting: dict[Subject, set[threading.Event]] = defaultdict(set)
-        self._waiters = 0
+        self._places: set[Place] = set()
+        self._waiting: dict[Subject, set[Place]] = defaultdict(set)
         self._held: Counter[Hashable] = Counter()
-        self._closed = False
+        self.closed = False
         self._watching = False
         self._watcher: threading.Thread | None = None
 
@@ -73,25 +101,64 @@ class Notifier:
         if found is not None or seconds <= 0:
             return found
         deadline = time.monotonic() + seconds
-        woken = threading.Event()
-        self._enter(subjects, woken, holder)
+        place = self.enter(subjects, holder=holder)
         try:
             begun()
-            while True:
-                woken.clear()
-                if self._closed:
-                    return None
+            while place.clear():
                 # after we are known as waiting: what changes from here on wakes us
                 found = ready()
-                if found is not None or not woken.wait(max(0.0, deadline - time.monotonic())):
+                if found is not None or not place.wait(deadline - time.monotonic()):
                     return found
+            return None
         finally:
-            self._leave(subjects, woken, holder)
+            place.leave()
+
+    def enter(self, subjects: Collection[Subject], *, holder: Hashable = None) -> Place:
+        """Take a place to wait for these subjects in: what changes from here on wakes it. Raises `TooManyWaiters`."""
+        place = Place(subjects, holder, self)
+        seen = self._news(None).newest
+        share = min(SHARES.get(subject.topic, 1.0) for subject in subjects)
+        with self._lock:
+            full = len(self._places) >= max(1, int(share * self._max_waiters))
+            if full or (holder is not None and self._held[holder] >= MOST_OF_ONE):
+                raise TooManyWaiters
+            if not self._watching:
+                self._watching = True
+                self._watcher = threading.Thread(target=self._watch, args=(seen,), name="notifier", daemon=True)
+                self._watcher.start()
+            self._places.add(place)
+            self._held[holder] += 1
+            for subject in subjects:
+                self._waiting[subject].add(place)
+        return place
+
+    def leave(self, place: Place) -> None:
+        """Take a place back, unless it was given back already."""
+        with self._lock:
+            if place not in self._places:
+                return
+            self._places.discard(place)
+            self._held[place.holder] -= 1
+            if not self._held[place.holder]:
+                del self._held[place.holder]
+            for subject in place.subjects:
+                self._waiting[subject].discard(place)
+                if not self._waiting[subject]:
+                    del self._waiting[subject]
+
+    def awaited(self, subject: Subject) -> bool:
+        """Whether anybody waits for that."""
+        return subject in self._waiting
+
+    @property
+    def waiters(self) -> int:
+        """How many places are taken."""
+        return len(self._places)
 
     def close(self) -> None:
         """Send all waiters home."""
         with self._lock:
-            self._closed = True
+            self.closed = True
             self._wake(list(self._waiting))
 
     def join(self) -> None:
@@ -100,33 +167,6 @@ class Notifier:
             watcher = self._watcher
         if watcher is not None:
             watcher.join()
-
-    def _enter(self, subjects: Collection[Subject], woken: threading.Event, holder: Hashable) -> None:
-        seen = self._news(None).newest
-        share = min(SHARES.get(subject.topic, 1.0) for subject in subjects)
-        with self._lock:
-            full = self._waiters >= max(1, int(share * self._max_waiters))
-            if full or (holder is not None and self._held[holder] >= MOST_OF_ONE):
-                raise TooManyWaiters
-            if not self._watching:
-                self._watching = True
-                self._watcher = threading.Thread(target=self._watch, args=(seen,), name="notifier", daemon=True)
-                self._watcher.start()
-            self._waiters += 1
-            self._held[holder] += 1
-            for subject in subjects:
-                self._waiting[subject].add(woken)
-
-    def _leave(self, subjects: Collection[Subject], woken: threading.Event, holder: Hashable) -> None:
-        with self._lock:
-            self._waiters -= 1
-            self._held[holder] -= 1
-            if not self._held[holder]:
-                del self._held[holder]
-            for subject in subjects:
-                self._waiting[subject].discard(woken)
-                if not self._waiting[subject]:
-                    del self._waiting[subject]
 
     def _watch(self, seen: int) -> None:
         pause = threading.Event()
@@ -150,10 +190,10 @@ class Notifier:
     def _wanted(self) -> bool:
         """Return whether somebody waits; if not, this thread ends, and the next who waits starts another."""
         with self._lock:
-            self._watching = self._waiters > 0 and not self._closed
+            self._watching = bool(self._places) and not self.closed
             return self._watching
 
     def _wake(self, subjects: Iterable[Subject]) -> None:
         for subject in subjects:
-            for woken in self._waiting.get(subject, ()):
-                woken.set()
+            for place in self._waiting.get(subject, ()):
+                place.wake()

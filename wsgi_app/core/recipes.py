@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-from wsgi_app.core import access, lifecycle, systems
+from wsgi_app.core import access, declared, lifecycle, systems
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.ending import end_recipes
@@ -12,7 +12,7 @@ from wsgi_app.errors import Conflict, Invalid, NoSuchRecipe, RecipeFinished, Rec
 from wsgi_app.model import Caller, Job, Key, Log, Peer, Recipe, Result
 from wsgi_app.states import TaskStatus
 from wsgi_app.store import access as store_access
-from wsgi_app.store import jobs, queue, recipes, results
+from wsgi_app.store import jobs, logs, queue, recipes, results
 from wsgi_app.store import systems as store_systems
 
 
@@ -65,7 +65,7 @@ class Recipes:
                 found,
                 recipes.load_peers(tx, found.recipe_set),
                 tuple(results.load_results(tx, results.reported(found.id))),
-                tuple(results.load_logs(tx, found.id)),
+                tuple(logs.load_logs(tx, found.id)),
             )
 
     def abort(self, caller: Caller, recipe: int, message: str | None) -> None:
@@ -77,8 +77,9 @@ class Recipes:
         with self._ground.change() as change:
             found = self._for_harness(change, caller, recipe)
             if not found.status.finished:
-                text = message or "Aborted by its harness"
-                grace = 0 if self._ground.gate.admits(caller, found.id) else self._ground.config.grace_seconds
+                harness = self._ground.gate.admits(caller, found.id)
+                text = message or f"Aborted by {'its harness' if harness else 'an administrator'}"
+                grace = 0 if harness else self._ground.config.grace_seconds
                 end_recipes(change, [found], TaskStatus.ABORTED, text, grace=lambda _: grace)
                 systems.assign(change, self._ground)
 
@@ -102,15 +103,16 @@ class Recipes:
             if rotate:
                 change.revoke(found.id, *(f"key-{value}" for value in store_access.load_keys(change.tx, found.id)))
                 store_access.delete_keys(change.tx, found.id)
-            return access.issue_key(change, found.id)
+            return access.issue_key(change, found.id, claimed=False)
 
     def settle(self, recipe: int, *, late: bool = False) -> bool:
         """Settle a recipe whose logs are all indexed (`late`: whose time is up). False when it was before."""
         with self._ground.change() as change:
-            settled = lifecycle.settle(change, recipe, late=late)
             if not late:
-                # every log on disk is indexed: these were begun, but no byte of them came
-                results.delete_growing(change.tx, recipe)
+                # every log on disk is indexed: of these nothing came, though it was declared or begun
+                declared.give_up(change, lifecycle.recipe_of(change, recipe))
+                logs.delete_growing(change.tx, recipe)
+            settled = lifecycle.settle(change, recipe, late=late)
             if settled:
                 systems.assign(change, self._ground)
             return settled

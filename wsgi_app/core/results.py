@@ -1,5 +1,11 @@
 """Results: reported by harnesses; read by everyone who may."""
 
+from collections.abc import Collection
+from enum import StrEnum
+
+from attrs import frozen
+from sqlalchemy import ColumnElement
+
 from wsgi_app.core import lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Ground
@@ -8,6 +14,29 @@ from wsgi_app.errors import NoSuchJob, NoSuchRecipe, TaskFinished, TooManyResult
 from wsgi_app.model import Caller, Result
 from wsgi_app.states import ResultValue
 from wsgi_app.store import jobs, recipes, results
+
+
+class Source(StrEnum):
+    """Who said a result."""
+
+    HARNESS = "harness"
+    LOG = "log"
+
+
+@frozen
+class ResultFilter:
+    """Which results a reader wants: of these values, from these sources, of this task; empty or None: all."""
+
+    values: Collection[ResultValue] = ()
+    sources: Collection[Source] = ()
+    task: int | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same for the store."""
+        return results.result_filter(values=self.values, sources=self.sources, task=self.task)
+
+
+ALL = ResultFilter()
 
 
 class Results:
@@ -61,16 +90,22 @@ class Results:
         # outside: the Warn is to stay
         raise TooManyResults
 
-    def of_recipe(self, caller: Caller, recipe: int, *, after: int = 0, limit: int = 100) -> list[Result]:
+    def of_recipe(
+        self, caller: Caller, recipe: int, wanted: ResultFilter = ALL, *, after: int = 0, limit: int = 100
+    ) -> list[Result]:
         """Return a recipe's results in order of id, those behind `after`."""
         with self._ground.read() as tx:
             found = recipes.load_recipe(tx, recipe)
             if found is None:
                 raise NoSuchRecipe
             self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
-            return results.load_results(tx, results.of_recipes([found.id]), after=after, limit=limit)
+            return results.load_results(
+                tx, results.of_recipes([found.id]), *wanted.conditions(), after=after, limit=limit
+            )
 
-    def of_job(self, caller: Caller, job: int, *, after: int = 0, limit: int = 100) -> list[Result]:
+    def of_job(
+        self, caller: Caller, job: int, wanted: ResultFilter = ALL, *, after: int = 0, limit: int = 100
+    ) -> list[Result]:
         """Return a job's results in order of id, those behind `after`."""
         with self._ground.read() as tx:
             found = jobs.load_job(tx, job)
@@ -78,4 +113,4 @@ class Results:
                 raise NoSuchJob
             self._access.require_reader(tx, caller, found)
             members = [recipe.id for group in found.recipe_sets for recipe in group.recipes]
-            return results.load_results(tx, results.of_recipes(members), after=after, limit=limit)
+            return results.load_results(tx, results.of_recipes(members), *wanted.conditions(), after=after, limit=limit)

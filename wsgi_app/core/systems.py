@@ -7,6 +7,7 @@ claims, and when a stage of a job is settled.
 
 import ipaddress
 import re
+from collections.abc import Collection
 from typing import Any
 
 from attrs import evolve, frozen
@@ -20,7 +21,7 @@ from wsgi_app.core.notifier import Subject
 from wsgi_app.core.plan import load_plan
 from wsgi_app.errors import Invalid, NoSuchSystem, SystemBusy, SystemExists
 from wsgi_app.model import Caller, Key, Peer, Recipe, System
-from wsgi_app.states import RecipeStatus, SystemState
+from wsgi_app.states import RecipeStatus, SystemHealth, SystemState
 from wsgi_app.store import queue, recipes, systems
 
 #: what a host name or an address consists of
@@ -46,7 +47,8 @@ class Systems:
 
     def add(self, caller: Caller, system: System) -> System:
         """Add a system (admins only). Raises `SystemExists`, `Invalid`."""
-        _check(system)
+        _check_name(system.name)
+        system = evolve(system, address=_canonical(system.address))
         with self._ground.change() as change:
             self._access.require(change.tx, caller, access.ADMIN)
             if systems.load_system(change.tx, system.name) is not None:
@@ -63,10 +65,10 @@ class Systems:
             raise NoSuchSystem
         return found
 
-    def page(self, *, after: str = "", limit: int = 100) -> list[System]:
-        """Return systems in order of name, those behind `after`."""
+    def page(self, *, health: Collection[SystemHealth] = (), after: str = "", limit: int = 100) -> list[System]:
+        """Return systems in order of name, those behind `after`; of this health, if one is named."""
         with self._ground.read() as tx:
-            return systems.load_systems(tx, after=after, limit=limit)
+            return systems.load_systems(tx, health=health, after=after, limit=limit)
 
     def state(self, system: System) -> SystemState:
         """What the system does at this moment."""
@@ -82,8 +84,9 @@ class Systems:
             found = systems.load_system(change.tx, name)
             if found is None:
                 raise NoSuchSystem
+            if "address" in values:
+                values["address"] = _canonical(values["address"])
             changed: System = evolve(found, **values)
-            _check(changed)
             if values:
                 systems.update_system(change.tx, name, **values)
                 if changed.address != found.address:
@@ -130,7 +133,7 @@ class Systems:
             if held is None:
                 return None
             peers = recipes.load_peers(change.tx, held.recipe_set)
-            return Claimed(held, peers, access.issue_key(change, held.id))
+            return Claimed(held, peers, access.issue_key(change, held.id, claimed=True))
 
     def assign_waiting(self) -> None:
         """Give systems to sets that wait; for the timer, since a set keeps systems only as long as it has hope."""
@@ -221,21 +224,24 @@ def _move_address(change: Change, system: System, after: str | None) -> None:
         change.gate(recipe.id, gate.address_name(after))
 
 
-def _check(system: System) -> None:
-    if not _NAME.fullmatch(system.name):
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
         raise Invalid(
             "a system's name has 1 to 255 letters, digits and ._:- and begins with one of the first", field="name"
         )
-    if system.address is not None:
-        _require_address(system.address)
 
 
-def _require_address(address: str) -> None:
-    """Raise `Invalid` unless that is an IP address in the form in which httpd writes it: the gate has it as a name."""
+def _canonical(address: str | None) -> str | None:
+    """Return an IP address in the form in which httpd writes it: the gate has it as a name. Raises `Invalid`."""
+    if address is None:
+        return None
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         raise Invalid(f"{address!r} is no IP address", field="address") from None
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    if str(mapped or parsed) != address:
-        raise Invalid(f"{address!r} must be written as {mapped or parsed}", field="address")
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.scope_id is not None:
+            # the zone is this host's word, not the caller's, and may hold anything
+            raise Invalid("an address has no zone", field="address")
+        parsed = parsed.ipv4_mapped or parsed
+    return str(parsed)

@@ -31,7 +31,9 @@ def _ended(ended: Sequence[Ended], status: RecipeStatus) -> str:
     first, *others = (recipe for recipe in ended if recipe.status is status)
     system = f" on {first.system}" if first.system else ""
     why = f": {first.reason[:LONGEST_WORDS]}" if first.reason else ""
-    return f"recipe {first.id}{system} was {status.lower()}{why}" + _more(len(others), "recipe was, too", "recipes were, too")
+    return f"recipe {first.id}{system} was {status.lower()}{why}" + _more(
+        len(others), "recipe was, too", "recipes were, too"
+    )
 
 
 def _failed(tx: Connection, job: int) -> str:

@@ -1,6 +1,7 @@
 """Jobs and recipes as JSON. Source: design.md section 5."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ from wsgi_app.errors import BadDocument
 from wsgi_app.model import Job, Peer, Recipe, RecipeSet, Task
 from wsgi_app.states import Visibility
 from wsgi_app.submitted import NewJob, NewRecipe, NewTask
+
+#: up to here every whole number is one as a float, too
+_EXACT = 2**53
 
 #: bytes up to which every wrong field is named: cattrs keeps 3 KB for each of them
 SMALL = 65536
@@ -37,7 +41,9 @@ def parse_job(body: bytes) -> NewJob:
 def parse(body: bytes) -> Any:
     """Read a JSON text. Raises `BadDocument`."""
     try:
-        return json.loads(body, parse_constant=_no_constant)
+        # RFC 8259 section 8.1: UTF-8, and a byte order mark may be passed over
+        text = body.decode("utf-8-sig")
+        return json.loads(text, parse_constant=_no_constant, parse_float=_number, object_pairs_hook=_object)
     except RecursionError:
         raise BadDocument("this JSON is nested too deeply") from None
     except ValueError as error:
@@ -45,7 +51,9 @@ def parse(body: bytes) -> Any:
 
 
 def is_text(value: str) -> bool:
-    """Return whether a string that came as JSON can be stored: half a surrogate pair cannot."""
+    """Return whether a string that came as JSON can be stored and run: half a surrogate pair and a NUL cannot."""
+    if "\0" in value:
+        return False
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -201,7 +209,7 @@ def _fetch(value: object) -> str | None:
 def _text(value: object) -> str:
     text: str = _exactly(str, value)
     if not is_text(text):
-        raise ValueError("half a surrogate pair is no text")
+        raise ValueError("half a surrogate pair, or a NUL, is no text")
     return text
 
 
@@ -219,6 +227,26 @@ def _exactly(kind: type, value: object) -> Any:
         names = {str: "a string", int: "a whole number", bool: "true or false", list: "an array"}
         raise ValueError(f"expected {names[kind]}")
     return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise BadDocument(f"{name!r} is there twice in one object", field=name if is_text(name) else None)
+        seen.add(name)
+    return found
+
+
+def _number(text: str) -> float | int:
+    """Read a number that is not written as a whole one. 5.0 is 5 all the same: JSON has one kind of numbers only."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return int(number) if number.is_integer() and abs(number) <= _EXACT else number
 
 
 def _no_constant(name: str) -> None:

@@ -9,16 +9,15 @@ import stat
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-
-from attrs import define, field
 
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
-from wsgi_app.core.logs import Unsettled
+from wsgi_app.core.unsettled import Unsettled
 from wsgi_app.errors import DiskFull, NotFound, Unavailable
-from wsgi_app.indexer import index, reconcile, settle
+from wsgi_app.indexer import place, presence, reconcile, settle
 from wsgi_app.indexer.index import Stamp
+from wsgi_app.indexer.ongoing import Ongoing
+from wsgi_app.indexer.reading import Look, Reader
 from wsgi_app.indexer.tree import Tree
 from wsgi_app.model import LogAddress
 
@@ -38,38 +37,15 @@ MAX_READING = 64
 _log = logging.getLogger(__name__)
 
 
-@define
-class _Recipe:
-    """An unsettled recipe's logs."""
-
-    state: Unsettled
-    #: logs on disk, by path below `/recipes/R/`
-    logs: dict[str, LogAddress] = field(factory=dict)
-    #: those of them that may differ from what was indexed
-    pending: set[str] = field(factory=set)
-    #: what they looked like when they were indexed by this process
-    indexed: dict[str, Stamp] = field(factory=dict)
-    #: when what failed may be tried again, by path; the recipe's end itself is at ""
-    later: dict[str, float] = field(factory=dict)
-
-    def closed(self, address: LogAddress) -> bool:
-        """Whether the log's owner has finished."""
-        return self.state.closed or address.task in self.state.closed_tasks
-
-    def gone(self, address: LogAddress) -> None:
-        """Forget a log that is on disk no more."""
-        self.logs.pop(address.path, None)
-        self.pending.discard(address.path)
-
-
 def run(gateway: Gateway, config: Config, stop: threading.Event) -> None:
     """Index until `stop` is set. Raises what no retry mends."""
-    indexer = Indexer(gateway, config)
-    try:
-        while not stop.is_set():
-            indexer.step()
-    finally:
-        indexer.close()
+    with presence.present(config.run):
+        indexer = Indexer(gateway, config)
+        try:
+            while not stop.is_set():
+                indexer.step()
+        finally:
+            indexer.close()
 
 
 class Indexer:
@@ -78,10 +54,11 @@ class Indexer:
     def __init__(self, gateway: Gateway, config: Config) -> None:
         self._gateway = gateway
         self._config = config
-        self._recipes: dict[int, _Recipe] = {}
+        self._recipes: dict[int, Ongoing] = {}
         #: logs that have changed since core was told
         self._grown: set[LogAddress] = set()
-        self._reading: dict[LogAddress, Future[Stamp]] = {}
+        self._reader = Reader(gateway, config)
+        self._reading: dict[LogAddress, Future[Look]] = {}
         self._pool = ThreadPoolExecutor(2, "indexer")
         self._latest = -1
         self._asked = self._changed = 0.0
@@ -132,11 +109,19 @@ class Indexer:
             self._forget(number)
         for number, state in states.items():
             if known := self._recipes.get(number):
-                known.state = state
+                self._take(known, state)
             else:
-                self._recipes[number] = _Recipe(state)
+                self._recipes[number] = Ongoing.begin(state, self._config.logs)
                 # its logs come with the next round
                 self._tree.arm(number)
+
+    def _take(self, recipe: Ongoing, state: Unsettled) -> None:
+        """Take what core says of a recipe by now; what was declared since is to be looked at."""
+        for path, awaited in state.awaited.items():
+            before = recipe.state.awaited.get(path)
+            if before is None or before.declared != awaited.declared:
+                self._grown.update(address for address in (place.address(f"{state.recipe}/{path}"),) if address)
+        recipe.state = state
 
     def _quiet_is_over(self, now: float) -> bool:
         """Whether what happened last may have closed logs that count as closed only now."""
@@ -159,20 +144,23 @@ class Indexer:
             if (recipe := self._recipes.get(address.recipe)) and self._is_log(recipe, address):
                 recipe.logs[address.path] = address
                 recipe.pending.add(address.path)
+                if address.path in recipe.state.awaited:
+                    recipe.due.add(address.path)
                 sizes[address.recipe, address.path] = self._size(address) or 0
         if sizes:
             self._gateway.logs.grew(sizes)
         self._grown.clear()
 
-    def _is_log(self, recipe: _Recipe, address: LogAddress) -> bool:
+    def _is_log(self, recipe: Ongoing, address: LogAddress) -> bool:
         """Whether the file is there and counts: an empty one that nobody wrote was only made in advance."""
         size = self._size(address)
-        known = address.path in recipe.logs or address.path in recipe.state.indexed
+        state = recipe.state
+        known = address.path in recipe.logs or address.path in state.indexed or address.path in state.awaited
         in_advance = address.task is not None and address.result is None and address.name in self._config.precreate
         return size is not None and (size > 0 or known or not in_advance)
 
     def _read(self) -> None:
-        """Have the logs read whose owners have finished, and see what came of those that were."""
+        """Have the logs read that are finished, or may be what was declared, and see what came of those that were."""
         self._reap()
         now = time.monotonic()
         for recipe in self._recipes.values():
@@ -180,32 +168,55 @@ class Indexer:
                 if len(self._reading) >= MAX_READING:
                     return
                 address = recipe.logs[path]
-                if recipe.closed(address) and recipe.later.get(path, 0.0) <= now:
+                if address not in self._reading and recipe.later.get(path, 0.0) <= now:
                     self._consider(recipe, address, now)
 
-    def _consider(self, recipe: _Recipe, address: LogAddress, now: float) -> None:
-        """Have a log read unless it was read as it is now, or somebody writes it."""
-        path = self._path(address)
+    def _consider(self, recipe: Ongoing, address: LogAddress, now: float) -> None:
+        """Have a log read when it is time, unless somebody writes it."""
         try:
-            if address in self._reading:
-                return
-            if recipe.indexed.get(address.path) == Stamp.of(path.lstat()):
-                recipe.pending.discard(address.path)
-            elif settle.settled(path):
-                self._reading[address] = self._pool.submit(self._index, address)
+            if recipe.closed(address):
+                self._consider_closed(recipe, address)
+            elif address.path in recipe.due:
+                self._consider_declared(recipe, address, now)
         except (FileNotFoundError, NotADirectoryError):
             recipe.gone(address)
         except OSError as error:
             _log.warning("recipe %d: %s cannot be read: %s", address.recipe, address.path, error.strerror)
             recipe.later[address.path] = now + FAILED_SECONDS
 
-    def _index(self, address: LogAddress) -> Stamp:
-        """Read a log, bring it to the disk, record what it holds; in this order."""
-        path = self._path(address)
-        found, stamp = index.read_stamped(path, address.name, self._config.max_parsed)
-        index.flush(path, self._config.logs)
-        self._gateway.logs.indexed(address.recipe, address.path, found)
-        return stamp
+    def _consider_closed(self, recipe: Ongoing, address: LogAddress) -> None:
+        """Have a log read unless it was read as it is now. Raises OSError."""
+        path = self._reader.path(address)
+        stamp = Stamp.of(path.lstat())
+        look = recipe.looks.get(address.path)
+        if recipe.indexed.get(address.path) == stamp:
+            recipe.pending.discard(address.path)
+        elif look is not None and look.found is not None and look.stamp == stamp:
+            self._reading[address] = self._pool.submit(self._reader.record, address, look, look.found)
+        elif settle.settled(path):
+            self._reading[address] = self._pool.submit(self._reader.index, address)
+
+    def _consider_declared(self, recipe: Ongoing, address: LogAddress, now: float) -> None:
+        """Have a log looked at that may be what was declared, or recorded when that was seen. Raises OSError."""
+        path = self._reader.path(address)
+        stamp = Stamp.of(path.lstat())
+        awaited = recipe.state.awaited.get(address.path)
+        look = recipe.looks.get(address.path)
+        if look is not None and awaited is not None and look.declared != awaited.declared:
+            look = None
+        found = None if look is None else look.found
+        if awaited is None or recipe.indexed.get(address.path) == stamp:
+            recipe.due.discard(address.path)
+        elif look is not None and look.stamp == stamp:
+            if found is None:
+                # it is something else: until it changes
+                recipe.due.discard(address.path)
+            elif now >= look.ended + self._config.quiet_seconds and settle.settled(path):
+                self._reading[address] = self._pool.submit(self._reader.record, address, look, found)
+        elif found is None and not awaited.sealed and awaited.declared.size not in (None, stamp.size):
+            recipe.due.discard(address.path)
+        elif (look is None or found is not None or now >= look.rested) and settle.settled(path):
+            self._reading[address] = self._pool.submit(self._reader.look, address, awaited.declared)
 
     def _reap(self) -> None:
         now = time.monotonic()
@@ -216,7 +227,7 @@ class Indexer:
             if recipe is None:
                 continue
             if error is None:
-                recipe.indexed[address.path] = future.result()
+                self._note(recipe, address, future.result())
             elif isinstance(error, FileNotFoundError | NotFound):
                 recipe.gone(address)
             elif isinstance(error, Unavailable | DiskFull | OSError):
@@ -225,6 +236,14 @@ class Indexer:
             else:
                 _log.error("recipe %d: %s cannot be indexed", address.recipe, address.path, exc_info=error)
                 recipe.later[address.path] = now + FAILED_SECONDS
+
+    def _note(self, recipe: Ongoing, address: LogAddress, look: Look) -> None:
+        """Remember what came of reading a log."""
+        if look.finished:
+            recipe.indexed[address.path] = look.stamp
+            recipe.looks.pop(address.path, None)
+        else:
+            recipe.looks[address.path] = look
 
     def _settle(self) -> None:
         """Settle the recipes all of whose logs are indexed; what is on disk decides, once more."""
@@ -253,10 +272,10 @@ class Indexer:
             recipe.later[""] = time.monotonic() + WAIT_SECONDS
         return complete
 
-    def _done(self, recipe: _Recipe, address: LogAddress) -> bool:
+    def _done(self, recipe: Ongoing, address: LogAddress) -> bool:
         """Whether the log was indexed as it is now, or is gone."""
         try:
-            return recipe.indexed.get(address.path) == Stamp.of(self._path(address).lstat())
+            return recipe.indexed.get(address.path) == Stamp.of(self._reader.path(address).lstat())
         except (FileNotFoundError, NotADirectoryError):
             return True
 
@@ -267,10 +286,7 @@ class Indexer:
     def _size(self, address: LogAddress) -> int | None:
         """Return the log's size in bytes, None when it is gone or is no file."""
         try:
-            status = self._path(address).lstat()
+            status = self._reader.path(address).lstat()
         except (FileNotFoundError, NotADirectoryError):
             return None
         return status.st_size if stat.S_ISREG(status.st_mode) else None
-
-    def _path(self, address: LogAddress) -> Path:
-        return self._config.logs / str(address.recipe) / address.path

@@ -25,7 +25,11 @@ _log = logging.getLogger(__name__)
 
 
 class WatchLimit(Unavailable):
-    """The kernel watches no more directories: raise fs.inotify.max_user_watches and max_user_instances."""
+    """The kernel watches no more directories: raise fs.inotify.max_user_watches and max_user_instances.
+
+    The kernel watches no more directories: raise `fs.inotify.max_user_watches` and `max_user_instances`. Until then the
+    disk is searched every two seconds.
+    """
 
     code = "indexer.watch-limit"
 

@@ -7,7 +7,7 @@ from wsgi_app import __version__
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.errors import TackroomError
-from wsgi_app.protocols import web
+from wsgi_app.protocols import metrics, web
 from wsgi_app.protocols.web import Face, Request, Route, WSGIApplication
 
 
@@ -29,11 +29,15 @@ def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
         gateway.events.latest()
         return web.text_response("ready")
 
+    def measured(_request: Request) -> Response:
+        return Response(metrics.exposition(gateway.census.take()), content_type=metrics.CONTENT_TYPE)
+
     return Face(
         [
             Route("/", ["GET"], root),
             Route("/livez", ["GET"], alive),
             Route("/readyz", ["GET"], ready),
+            Route("/metrics", ["GET"], measured),
             Route("/healthz/", ["GET"], healthy),
         ],
         _refuse,

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from attrs import frozen
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 from werkzeug.routing import BaseConverter, Map, Rule
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response
@@ -32,10 +33,14 @@ STATUS: dict[type[TackroomError], int] = {
     errors.DiskFull: 507,
 }
 
+#: a number of so many digits is larger than any bound
+_LONG = 19
+
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 WSGIApplication = Callable[[Environ, StartResponse], Iterable[bytes]]
 Handler = Callable[..., Response]
+Word = TypeVar("Word", bound=StrEnum)
 
 
 class Request(WerkzeugRequest):
@@ -50,21 +55,39 @@ class Request(WerkzeugRequest):
         """Who makes the call, as far as the wire tells."""
         return Caller(self.headers.get("Authorization") or None, self.remote_addr or "")
 
+    def text(self, name: str) -> str | None:
+        """Return the one value that the query has for a name, None when it has none. Raises `Invalid`."""
+        given = self.args.getlist(name)
+        if len(given) > 1:
+            raise Invalid(f"{name} is given more than once", field=name)
+        if given and "\0" in given[0]:
+            raise Invalid(f"{name} has a NUL in it", field=name)
+        return given[0] if given else None
+
     def number(self, name: str, default: int, *, least: int, most: int) -> int:
         """Return a whole number from the query, brought into its bounds. Raises `Invalid`."""
-        text = self.args.get(name)
+        text = self.text(name)
         if text is None:
             return default
-        if not (text.isascii() and text.isdigit() and len(text) < 19):
-            raise Invalid(f"{name} must be a whole number", field=name)
-        return max(least, min(int(text), most))
+        if not (text.isascii() and text.isdigit()):
+            raise Invalid(f"{name} must be a whole number from 0 on", field=name)
+        digits = text.lstrip("0") or "0"
+        return max(least, min(int(digits), most)) if len(digits) < _LONG else most
 
     def flag(self, name: str) -> bool:
         """Return whether the query says `name=1`; `0`, or nothing about it, is no. Raises `Invalid`."""
-        text = self.args.get(name, "0")
-        if text not in ("0", "1"):
+        text = self.text(name)
+        if text not in (None, "0", "1"):
             raise Invalid(f"{name} is 0 or 1", field=name)
         return text == "1"
+
+    def words(self, name: str, kind: type[Word]) -> list[Word]:
+        """Return the words that the query has for a name, which may be repeated. Raises `Invalid` for unknown ones."""
+        given = self.args.getlist(name)
+        known = list(kind)
+        if not set(given) <= set(known):
+            raise Invalid(f"{name} is one of {', '.join(known)}", field=name)
+        return [kind(word) for word in given]
 
 
 class _Id(BaseConverter):
@@ -133,6 +156,28 @@ def http_refusal(error: HTTPException) -> Response:
     response = text_response(error.description or error.name, error.code or 500)
     response.headers.extend(http_headers(error))
     return response
+
+
+def json_refusal(error: Exception, table: Mapping[type[TackroomError], int]) -> Response:
+    """Say no: `{"error": {"code", "message", "field"}}`, with the status that the table has for a typed error."""
+    if isinstance(error, TackroomError):
+        value = {"code": error.code, "message": error.message, "field": error.field}
+        headers = {"WWW-Authenticate": CHALLENGE} if isinstance(error, errors.Unauthenticated) else {}
+        return json_response({"error": value}, status_of(error, table), headers)
+    if not isinstance(error, HTTPException):
+        raise error
+    code = "http." + error.name.lower().replace(" ", "-")
+    value = {"code": code, "message": error.description or error.name, "field": None}
+    response = json_response({"error": value}, error.code or 500)
+    response.headers.extend(http_headers(error))
+    return response
+
+
+def check_json(request: Request) -> None:
+    """Raise `UnsupportedMediaType` unless the body says that it is JSON in UTF-8, the only one there is (RFC 8259)."""
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if request.mimetype != "application/json" or charset.lower() != "utf-8":
+        raise UnsupportedMediaType("send application/json, in UTF-8")
 
 
 def http_headers(error: HTTPException) -> list[tuple[str, str]]:

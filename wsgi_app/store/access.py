@@ -1,45 +1,64 @@
 """Tokens of users and keys of recipes: hashes only, never a secret."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from attrs import frozen
-from sqlalchemy import Connection, delete, insert, or_, select
+from attrs import evolve, frozen
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
-from wsgi_app.model import Actor
+from wsgi_app.model import Token
 from wsgi_app.store.schema import recipe_keys, tokens
 
 
 def insert_token(
     tx: Connection, *, user: str, name: str, digest: str, scopes: Iterable[str], now: float, expires: float | None
-) -> None:
+) -> Token:
     """Store a token by its SHA-256."""
-    tx.execute(
-        insert(tokens).values(user=user, name=name, hash=digest, scopes=sorted(scopes), created=now, expires=expires)
-    )
+    token = Token(0, user, name, tuple(sorted(scopes)), now, expires)
+    values = {"user": user, "name": name, "scopes": list(token.scopes), "created": now, "expires": expires}
+    number = tx.execute(insert(tokens).values(hash=digest, **values).returning(tokens.c.id)).scalar_one()
+    return evolve(token, id=number)
 
 
-def find_token(tx: Connection, digest: str, now: float) -> Actor | None:
-    """Return whose valid token that is, or None."""
-    row = tx.execute(
-        select(tokens.c.user, tokens.c.scopes).where(
-            tokens.c.hash == digest, tokens.c.revoked.is_(None), or_(tokens.c.expires.is_(None), tokens.c.expires > now)
-        )
-    ).one_or_none()
-    return None if row is None else Actor(row.user, frozenset(row.scopes))
+def find_token(tx: Connection, digest: str, now: float) -> Token | None:
+    """Return the valid token with that SHA-256, or None."""
+    valid = tokens.c.revoked.is_(None), or_(tokens.c.expires.is_(None), tokens.c.expires > now)
+    row = tx.execute(select(tokens).where(tokens.c.hash == digest, *valid)).one_or_none()
+    return None if row is None else _token(row)
+
+
+def load_token(tx: Connection, token: int) -> Token | None:
+    """Return a token that nobody has revoked, or None."""
+    row = tx.execute(select(tokens).where(tokens.c.id == token, tokens.c.revoked.is_(None))).one_or_none()
+    return None if row is None else _token(row)
+
+
+def load_tokens(tx: Connection, *, user: str | None, after: int, limit: int) -> list[Token]:
+    """Return the tokens of a user (None: of all) that nobody has revoked, oldest first, those behind `after`."""
+    query = select(tokens).where(tokens.c.revoked.is_(None), tokens.c.id > after).order_by(tokens.c.id).limit(limit)
+    if user is not None:
+        query = query.where(tokens.c.user == user)
+    return [_token(row) for row in tx.execute(query)]
+
+
+def revoke_token(tx: Connection, token: int, now: float) -> None:
+    """Revoke a token."""
+    tx.execute(update(tokens).where(tokens.c.id == token).values(revoked=now))
 
 
 def revoke_named(tx: Connection, user: str, name: str, now: float) -> None:
     """Revoke the user's tokens of that name."""
     tx.execute(
-        tokens.update()
+        update(tokens)
         .where(tokens.c.user == user, tokens.c.name == name, tokens.c.revoked.is_(None))
         .values(revoked=now)
     )
 
 
-def insert_key(tx: Connection, recipe: int, *, bearer: str, basic: str, now: float) -> None:
-    """Store a recipe's key by the SHA-1 of the two headers that carry it."""
-    tx.execute(insert(recipe_keys).values(recipe=recipe, bearer=bearer, basic=basic, created=now))
+def insert_key(tx: Connection, recipe: int, *, bearer: str, basic: str, claimed: bool, now: float) -> None:
+    """Store a recipe's key by the SHA-1 of the two headers that carry it, and whether its system claimed it."""
+    values = {"recipe": recipe, "bearer": bearer, "basic": basic, "claimed": claimed, "created": now}
+    tx.execute(insert(recipe_keys).values(values))
 
 
 def delete_keys(tx: Connection, recipe: int) -> None:
@@ -56,10 +75,11 @@ class StoredKey:
     basic: str
 
 
-def older_keys(tx: Connection, recipe: int, *, keep: int) -> list[StoredKey]:
-    """Return a recipe's keys but for the newest few."""
-    query = select(recipe_keys).where(recipe_keys.c.recipe == recipe).order_by(recipe_keys.c.id.desc()).offset(keep)
-    return [StoredKey(row.id, row.bearer, row.basic) for row in tx.execute(query)]
+def older_keys(tx: Connection, recipe: int, *, claimed: bool, keep: int) -> list[StoredKey]:
+    """Return those of a recipe's keys that were claimed, or were not, but for the newest few."""
+    mine = select(recipe_keys).where(recipe_keys.c.recipe == recipe, recipe_keys.c.claimed.is_(claimed))
+    rows = tx.execute(mine.order_by(recipe_keys.c.id.desc()).offset(keep))
+    return [StoredKey(row.id, row.bearer, row.basic) for row in rows]
 
 
 def delete_key(tx: Connection, key: int) -> None:
@@ -71,3 +91,7 @@ def load_keys(tx: Connection, recipe: int) -> list[str]:
     """Return the header hashes of a recipe's keys."""
     rows = tx.execute(select(recipe_keys.c.bearer, recipe_keys.c.basic).where(recipe_keys.c.recipe == recipe))
     return [digest for row in rows for digest in (row.bearer, row.basic)]
+
+
+def _token(row: Row[Any]) -> Token:
+    return Token(row.id, row.user, row.name, tuple(row.scopes), row.created, row.expires)

@@ -1,12 +1,31 @@
 """The outbox: events, written in the transaction of the change that they tell."""
 
+from collections.abc import Collection
 from typing import Any
 
+from attrs import frozen
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
 
 from wsgi_app.model import Event
 from wsgi_app.states import Visibility
 from wsgi_app.store.schema import events, jobs
+
+
+@frozen
+class Told:
+    """An event, and the one user who may read it beside admins; None: anyone may."""
+
+    event: Event
+    private_to: str | None
+
+
+@frozen
+class Batch:
+    """Events, up to which id there is nothing else to find, and whether there is more behind that."""
+
+    events: tuple[Event, ...]
+    reached: int
+    more: bool
 
 
 def append(tx: Connection, rows: list[dict[str, Any]]) -> None:
@@ -21,7 +40,7 @@ def latest(tx: Connection) -> int:
 
 
 def load_events(
-    tx: Connection, *, after: int, limit: int | None, topics: list[str], user: str | None, admin: bool
+    tx: Connection, *, after: int, limit: int | None, topics: Collection[str], user: str | None, admin: bool
 ) -> list[Event]:
     """Return events behind id `after`, oldest first, that the user (None: anonymous) may see."""
     query = select(events).where(events.c.id > after).order_by(events.c.id).limit(limit)
@@ -30,6 +49,28 @@ def load_events(
     if not admin:
         query = query.outerjoin(jobs, jobs.c.id == events.c.job).where(_visible(user))
     return [Event(row.id, row.time, row.topic, row.job, row.data) for row in tx.execute(query)]
+
+
+def load_batch(
+    tx: Connection, *, after: int, limit: int, topics: Collection[str], user: str | None, admin: bool
+) -> Batch:
+    """Return what `load_events` does; who goes on behind `reached` misses nothing and looks at nothing twice."""
+    found = load_events(tx, after=after, limit=limit, topics=topics, user=user, admin=admin)
+    more = len(found) == limit
+    return Batch(tuple(found), found[-1].id if more else max(after, latest(tx)), more)
+
+
+def load_told(tx: Connection, *, after: int, limit: int) -> list[Told]:
+    """Return the newest events behind id `after`, oldest first, for whomever they are."""
+    query = select(events, jobs.c.visibility, jobs.c.owner).outerjoin(jobs, jobs.c.id == events.c.job)
+    rows = tx.execute(query.where(events.c.id > after).order_by(events.c.id.desc()).limit(limit)).all()
+    return [
+        Told(
+            Event(row.id, row.time, row.topic, row.job, row.data),
+            None if row.job is None or row.visibility == Visibility.PUBLIC else row.owner or "",
+        )
+        for row in reversed(rows)
+    ]
 
 
 def _visible(user: str | None) -> ColumnElement[bool]:

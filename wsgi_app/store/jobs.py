@@ -124,7 +124,7 @@ def visible_to(user: str | None, *, admin: bool) -> list[ColumnElement[bool]]:
     return [or_(jobs.c.visibility == Visibility.PUBLIC, jobs.c.owner == (user or ""))]
 
 
-def job_filter(*, states: Collection[str] = (), owner: str | None = None) -> list[ColumnElement[bool]]:
+def job_filter(*, states: Collection[RecipeStatus] = (), owner: str | None = None) -> list[ColumnElement[bool]]:
     """Conditions for listing jobs."""
     found: list[ColumnElement[bool]] = []
     if states:

@@ -213,6 +213,8 @@ recipe_keys = Table(
     #: SHA-1 of `Bearer KEY`, and of `Basic base64(R:KEY)`: the names of its gate files
     Column("bearer", String(40), nullable=False),
     Column("basic", String(40), nullable=False),
+    #: its system got it by claiming; what others ask for does not push it out
+    Column("claimed", Boolean, nullable=False, server_default="0"),
     Column("created", Float, nullable=False),
     Index(None, "recipe"),
 )

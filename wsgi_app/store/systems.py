@@ -1,5 +1,6 @@
 """Systems."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -29,9 +30,13 @@ def load_system(tx: Connection, name: str) -> System | None:
     return None if row is None else _system(row)
 
 
-def load_systems(tx: Connection, *, after: str = "", limit: int | None = None) -> list[System]:
-    """Return systems in order of name, those behind `after`."""
+def load_systems(
+    tx: Connection, *, health: Collection[SystemHealth] = (), after: str = "", limit: int | None = None
+) -> list[System]:
+    """Return systems (of this health, if one is named) in order of name, those behind `after`."""
     query = select(systems).where(systems.c.name > after).order_by(systems.c.name)
+    if health:
+        query = query.where(systems.c.health.in_(health))
     return [_system(row) for row in tx.execute(query if limit is None else query.limit(limit))]
 
 

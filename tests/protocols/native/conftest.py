@@ -33,7 +33,7 @@ def system(web: TestApp, admin: dict[str, str]) -> str:
 
 @pytest.fixture
 def user(application: Application) -> Callable[..., dict[str, str]]:
-    """Make a token of a user with scopes, and return its headers; tokens have no calls of their own yet."""
+    """Make a token of a user with scopes, and return its headers; the store makes expired ones, too."""
 
     def made(name: str, *scopes: str, expires: float | None = None) -> dict[str, str]:
         secret = fresh_secret()

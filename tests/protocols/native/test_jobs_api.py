@@ -203,7 +203,7 @@ def test_paging(web: TestApp, admin: dict[str, str], submit: Callable[..., Any])
     assert seen == [made[4], made[3], made[2], made[0]]
     assert web.get("/jobs/?owner=nobody").json == {"jobs": [], "next": None}
     assert len(web.get("/jobs/?limit=0").json["jobs"]) == 1
-    for query in ("limit=x", "after=-1", "limit=" + "9" * 30, "after=%D9%A3"):
+    for query in ("limit=x", "after=-1", "limit=1.0", "after=%D9%A3"):
         assert web.get(f"/jobs/?{query}", status=400).json["error"]["field"] in ("limit", "after")
 
 

@@ -11,7 +11,7 @@ import json
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 
 TIMEOUT = 60.0  #: seconds without a byte after which a call counts as failed
@@ -115,6 +115,16 @@ class Controller:
         if content_range:
             headers["Content-Range"] = content_range
         return self.call("PUT", path, body=body, headers=headers)
+
+    def declare(self, path: str, size: int, sha256: str) -> dict[str, Any]:
+        """Say what a log is to be and return what the controller knows of it; raises Refused."""
+        body = json.dumps({"size": size, "sha256": sha256}).encode()
+        answer = self.call("POST", path, body=body, headers={"Content-Type": "application/json"})
+        try:
+            value = json.loads(answer.body)
+        except ValueError:
+            value = None
+        return value if isinstance(value, dict) else {}
 
     def size(self, path: str) -> int:
         """Return the size in bytes that a log has on the controller, 0 when there is none; raises Refused."""

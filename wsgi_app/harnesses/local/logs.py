@@ -7,12 +7,13 @@ already; they are the same bytes).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, NamedTuple, TextIO
 
 from wsgi_app.harnesses.local.controller import Controller, Refused, segment
 from wsgi_app.harnesses.local.progress import Progress
@@ -119,34 +120,86 @@ class NotALog(Exception):
     """The file cannot be uploaded."""
 
 
-def upload_file(controller: Controller, path: str, file: Path, show: TextIO | None, between: Callable[[], None]) -> int:
-    """Upload a whole file as the log at `path` and return its size; raises Refused, NotALog."""
+class Uploaded(NamedTuple):
+    """A log that went up whole."""
+
+    size: int
+    sha256: str
+
+
+def upload_file(
+    controller: Controller, path: str, file: Path, show: TextIO | None, between: Callable[[], None]
+) -> Uploaded:
+    """Upload a whole file as the log at `path`; raises Refused, NotALog.
+
+    One that the controller has already, and takes no more of since it is what we declared, counts as uploaded.
+    """
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise NotALog(f"{file}: {error.strerror}") from error
     with os.fdopen(descriptor, "rb") as stream:
         about = os.fstat(descriptor)
+        total = about.st_size
         if not stat.S_ISREG(about.st_mode):
             raise NotALog(f"{file}: not a regular file")
-        total = about.st_size
         progress = Progress(file.name, total, show) if show is not None and total > SHOWN_FROM else None
-        # A PUT without a range replaces the log; with ranges, the end of a longer one of that name would stay.
-        whole = total == 0 or controller.size(path) > total
-        sent = 0
-        while sent < total or whole:
-            part = stream.read(min(RANGE, total - sent))
-            if not part and total:
-                raise NotALog(f"{file}: became shorter while it was uploaded")
-            controller.put(path, part, "" if whole else f"bytes {sent}-{sent + len(part) - 1}/{total}")
-            whole = False
-            sent += len(part)
-            if progress is not None:
-                progress.update(sent)
-            between()
+        try:
+            return _send(controller, path, stream, total, progress, between)
+        except Refused as refusal:
+            if refusal.status == 409:
+                there = Uploaded(total, _digest(stream, total, between))
+                if _has(controller, path, there):
+                    return there
+            raise
+
+
+def _send(
+    controller: Controller,
+    path: str,
+    stream: BinaryIO,
+    total: int,
+    progress: Progress | None,
+    between: Callable[[], None],
+) -> Uploaded:
+    # A PUT without a range replaces the log; with ranges, the end of a longer one of that name would stay.
+    whole = total == 0 or controller.size(path) > total
+    digest = hashlib.sha256()
+    sent = 0
+    while sent < total or whole:
+        part = stream.read(min(RANGE, total - sent))
+        if not part and total:
+            raise NotALog("the file became shorter while it was uploaded")
+        controller.put(path, part, "" if whole else f"bytes {sent}-{sent + len(part) - 1}/{total}")
+        whole = False
+        digest.update(part)
+        sent += len(part)
+        if progress is not None:
+            progress.update(sent)
+        between()
     if progress is not None:
         progress.close()
-    return total
+    return Uploaded(total, digest.hexdigest())
+
+
+def _digest(stream: BinaryIO, size: int, between: Callable[[], None]) -> str:
+    """The SHA-256 of the first `size` bytes."""
+    digest = hashlib.sha256()
+    stream.seek(0)
+    while size > 0 and (part := stream.read(min(RANGE, size))):
+        digest.update(part)
+        size -= len(part)
+        between()
+    return digest.hexdigest()
+
+
+def _has(controller: Controller, path: str, there: Uploaded) -> bool:
+    """True when the controller has found the log to be just that: a harness before us had declared it."""
+    try:
+        known = controller.declare(path, *there)
+    except Refused:
+        return False
+    return known.get("state") != "damaged" and (known.get("size"), known.get("sha256")) == there
 
 
 def log_path(owner: str, name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from wsgi_app.harnesses.local.controller import Controller, Refused
 from wsgi_app.harnesses.local.lease import Lease, stop_at_conflict
-from wsgi_app.harnesses.local.logs import NotALog, log_path, upload_file
+from wsgi_app.harnesses.local.logs import NotALog, Uploaded, log_path, upload_file
 from wsgi_app.harnesses.local.request import DONE, FAILED, WRONG_USE, Reply
 
 
@@ -41,6 +41,7 @@ class Reports:
         self._note = note
         self._count = count
         self._between = between
+        self._uploaded: dict[str, Uploaded] = {}  # logs that are not declared yet, by URL path
 
     def do(self, name: str, request: dict[str, Any]) -> Reply:
         """Do one request, however often it was begun before; `name` is its own. Raises Stop."""
@@ -61,7 +62,19 @@ class Reports:
             self._count()
             self._note(f"result {form.get('result')} {form.get('path', '')}")
         problems = [problem for log, file in logs if (problem := self._upload(owner, log, file))]
+        if form is not None:
+            # the logs of a result come with it; those of the task may come again until it ends
+            self.declare(f"{owner}/logs/")
         return Reply(FAILED if problems else DONE, "; ".join(problems))
+
+    def declare(self, below: str = "") -> None:
+        """Say of the logs that went up, those below a URL path, what they are: the controller checks and seals them."""
+        for path in [path for path in self._uploaded if path.startswith(below)]:
+            try:
+                self._controller.declare(path, *self._uploaded.pop(path))
+            except Refused as refusal:
+                # nothing is lost: it was taken, and is read when the task has ended
+                self._note(f"log {path} was not declared: {refusal}")
 
     def deliver(self, form: dict[str, str], name: str) -> str:
         """POST a result and return its URL path, which its logs are below; raises Refused, Stop."""
@@ -77,13 +90,14 @@ class Reports:
     def _upload(self, owner: str, name: str, file: Path) -> str:
         """Upload a file as a log; return what was wrong with it."""
         try:
-            size = upload_file(self._controller, log_path(owner, name), file, self._show, self._between)
+            path = log_path(owner, name)
+            self._uploaded[path] = upload_file(self._controller, path, file, self._show, self._between)
         except (Refused, NotALog) as error:
             if isinstance(error, Refused) and error.status == 409:
                 self._lease.look()  # the task's choice of a name may be to blame: ask before giving all up
             self._note(f"log {name} refused: {error}")
             return f"log {name}: {error}"
-        self._note(f"log {name}: {size} bytes")
+        self._note(f"log {name}: {self._uploaded[path].size} bytes")
         return ""
 
 

@@ -206,6 +206,7 @@ class TaskRun:
         run = self._run
         self._spool.work()
         self._spool.close()
+        self._reports.declare()
         if run.exit is not None and not run.exit_reported and (run.exit != 0 or run.results == 0):
             self._report_exit(run.exit)
         self._logs.words.write(f"{run.status}: {run.message}")

@@ -1,6 +1,17 @@
 """The log formats, in the order in which they are tried: the first one that knows a log has it."""
 
-from wsgi_app.indexer.formats import automake, beakerlib, binary, console, junit, lava, plain, subunit, tap, xmtest
+from wsgi_app.indexer.formats import (
+    automake,
+    beakerlib,
+    binary,
+    console,
+    junit,
+    lava,
+    plain,
+    subunit,
+    tap,
+    xmtest,
+)
 from wsgi_app.indexer.formats.format import ByteFormat, Format
 
 FORMATS: tuple[Format | ByteFormat, ...] = (

@@ -39,6 +39,7 @@ def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
             *(Route(owner + "logs/", ["GET"], logs.listing) for owner in OWNERS),
             *(Route(owner + "logs/<rest:name>", ["GET"], logs.get) for owner in OWNERS),
             *(Route(owner + "logs/<rest:name>", ["PUT"], logs.put) for owner in OWNERS),
+            *(Route(owner + "logs/<rest:name>", ["POST"], logs.declare) for owner in OWNERS),
         ],
         wire.refuse,
     )

@@ -2,13 +2,15 @@
 
 import re
 
-from werkzeug.exceptions import NotAcceptable
+from werkzeug.exceptions import HTTPException, NotAcceptable
 from werkzeug.utils import send_file
 from werkzeug.wrappers import Response
 
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.core.logname import check_name
-from wsgi_app.model import LogAddress
+from wsgi_app.documents import logjson
+from wsgi_app.errors import TackroomError, TooLarge
+from wsgi_app.model import Declaration, LogAddress
 from wsgi_app.protocols import web
 from wsgi_app.protocols.harness import wire
 from wsgi_app.protocols.harness.upload import WsgiUpload
@@ -16,6 +18,9 @@ from wsgi_app.protocols.web import Request
 
 #: what a browser must not show as text; the same list as in apache/parts/logs.conf
 _BINARY = re.compile(r".*\.(?:gz|xz|zst|bz2|tar|tgz|zip)|vmcore|core", re.DOTALL)
+
+#: bytes of a declaration
+LONGEST_DECLARATION = 4096
 
 #: an uploaded log never becomes a page that runs something
 SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'"}
@@ -34,6 +39,19 @@ class Logs:
         check_name(name)
         made = self._gateway.logs.put(request.caller, LogAddress(recipe, task, result, name), WsgiUpload(request))
         return web.text_response("created", 201) if made else web.no_content()
+
+    def declare(
+        self, request: Request, recipe: int, name: str, task: int | None = None, result: int | None = None
+    ) -> Response:
+        """POST .../logs/NAME: what the log is going to be; 201 when that registers it, else 200."""
+        address = LogAddress(recipe, task, result, name)
+        try:
+            check_name(name)
+            log, made = self._gateway.logs.declare(request.caller, address, lambda: _declaration(request))
+        except (TackroomError, HTTPException) as error:
+            # ours, and not Beaker's: its errors are JSON
+            return wire.refuse_declaration(error)
+        return web.json_response(logjson.log_value(log), 201 if made else 200)
 
     def get(
         self, request: Request, recipe: int, name: str, task: int | None = None, result: int | None = None
@@ -75,6 +93,14 @@ class Logs:
         if wanted == kinds[0]:
             return Response(wire.html_listing(names, base), content_type="text/html; charset=utf-8", headers=SAFE)
         return Response(wire.atom_listing(names, base), content_type="application/atom+xml", headers=SAFE)
+
+
+def _declaration(request: Request) -> Declaration:
+    """Return what a request declares. Raises `TooLarge`, `UnsupportedMediaType`, `BadDocument`, `Invalid`."""
+    if (request.content_length or 0) > LONGEST_DECLARATION:
+        raise TooLarge(f"a declaration has at most {LONGEST_DECLARATION} bytes")
+    web.check_json(request)
+    return logjson.parse_declaration(request.get_data())
 
 
 def _one_range(request: Request) -> bool:

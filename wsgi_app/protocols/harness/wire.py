@@ -37,6 +37,11 @@ def refuse(error: Exception) -> Response:
     return web.http_refusal(error)
 
 
+def refuse_declaration(error: Exception) -> Response:
+    """Say no to a declaration, which is ours: as JSON."""
+    return web.json_refusal(error, STATUS)
+
+
 def task_status(text: str | None) -> TaskStatus:
     """Read a task status that a harness may set. Raises `Invalid`."""
     if text is None:

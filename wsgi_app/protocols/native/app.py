@@ -4,24 +4,31 @@ from wsgi_app.clock import system_clock
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.protocols.native import wire
+from wsgi_app.protocols.native.events import Events
 from wsgi_app.protocols.native.jobs import Jobs
+from wsgi_app.protocols.native.openapi import OpenAPI
 from wsgi_app.protocols.native.queue import Queue
 from wsgi_app.protocols.native.sync import Sync
 from wsgi_app.protocols.native.systems import Systems
+from wsgi_app.protocols.native.tokens import Tokens
 from wsgi_app.protocols.web import Face, Route, WSGIApplication
 
 
 def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
     """Return the WSGI application of the native API."""
+    events = Events(gateway)
     jobs = Jobs(gateway, config, system_clock)
+    openapi = OpenAPI(config)
     queue = Queue(gateway)
     sync = Sync(gateway)
     systems = Systems(gateway, config, system_clock)
+    tokens = Tokens(gateway)
     return Face(
         [
             Route("/jobs/", ["POST"], jobs.submit),
             Route("/jobs/", ["GET"], jobs.page),
             Route("/jobs/<id:job>", ["GET"], jobs.get),
+            Route("/jobs/<id:job>/summary", ["GET"], jobs.summary),
             Route("/jobs/<id:job>/wait", ["GET"], jobs.wait),
             Route("/jobs/<id:job>/cancel", ["POST"], jobs.cancel),
             Route("/jobs/<id:job>/retry", ["POST"], jobs.retry),
@@ -40,7 +47,11 @@ def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
             Route("/systems/<name>", ["DELETE"], systems.remove),
             Route("/systems/<name>/key", ["POST"], systems.issue_key),
             Route("/systems/<name>/claim", ["POST"], systems.claim),
-            Route("/events", ["GET"], systems.events),
+            Route("/events", ["GET"], events.get),
+            Route("/openapi.yaml", ["GET"], openapi.get),
+            Route("/tokens/", ["GET"], tokens.page),
+            Route("/tokens/", ["POST"], tokens.create),
+            Route("/tokens/<id:token>", ["DELETE"], tokens.revoke),
         ],
         wire.refuse,
     )

@@ -6,12 +6,14 @@ from werkzeug.wrappers import Response
 from wsgi_app.clock import Clock
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
-from wsgi_app.documents import jobjson, jobxml
+from wsgi_app.core.results import ResultFilter, Source
+from wsgi_app.documents import jobjson, jobxml, logjson
 from wsgi_app.model import Job, Result
 from wsgi_app.protocols import web
 from wsgi_app.protocols.native import wire
-from wsgi_app.protocols.native.wire import LARGEST_PAGE, LONGEST_WAIT, PAGE, WAIT
+from wsgi_app.protocols.native.wire import LARGEST_ID, LARGEST_PAGE, LONGEST_WAIT, PAGE, WAIT
 from wsgi_app.protocols.web import Request
+from wsgi_app.states import LogState, RecipeStatus, ResultValue
 
 _PARSERS = {
     "application/json": jobjson.parse_job,
@@ -33,6 +35,8 @@ class Jobs:
         parse = _PARSERS.get(request.mimetype)
         if parse is None:
             raise UnsupportedMediaType(f"a job is one of {', '.join(_PARSERS)}")
+        if parse is jobjson.parse_job:
+            web.check_json(request)
         job = self._gateway.jobs.submit(
             request.caller,
             lambda: parse(request.get_data()),
@@ -50,9 +54,10 @@ class Jobs:
         limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
         found = self._gateway.jobs.page(
             request.caller,
-            states=request.args.getlist("state"),
-            owner=request.args.get("owner"),
-            after=request.number("after", 0, least=0, most=2**31),
+            states=request.words("state", RecipeStatus),
+            owner=request.text("owner"),
+            mine=request.flag("mine"),
+            after=request.number("after", 0, least=0, most=LARGEST_ID),
             limit=limit,
         )
         after = found[-1].id if len(found) == limit else None
@@ -82,24 +87,26 @@ class Jobs:
     def results(self, request: Request, job: int) -> Response:
         """GET /jobs/J/results."""
         limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
-        after = request.number("after", 0, least=0, most=2**31)
-        found = self._gateway.results.of_job(request.caller, job, after=after, limit=limit)
+        after = request.number("after", 0, least=0, most=LARGEST_ID)
+        found = self._gateway.results.of_job(request.caller, job, _wanted(request), after=after, limit=limit)
         return self._results(request, found, limit)
 
     def recipe_results(self, request: Request, recipe: int) -> Response:
         """GET /recipes/R/results."""
         limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
-        after = request.number("after", 0, least=0, most=2**31)
-        found = self._gateway.results.of_recipe(request.caller, recipe, after=after, limit=limit)
+        after = request.number("after", 0, least=0, most=LARGEST_ID)
+        found = self._gateway.results.of_recipe(request.caller, recipe, _wanted(request), after=after, limit=limit)
         return self._results(request, found, limit)
 
     def log_index(self, request: Request, recipe: int) -> Response:
         """GET /recipes/R/log-index."""
         limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
-        found = self._gateway.logs.page(request.caller, recipe, after=request.args.get("after", ""), limit=limit)
+        states = request.words("state", LogState)
+        after_path = request.text("after") or ""
+        found = self._gateway.logs.page(request.caller, recipe, states=states, after=after_path, limit=limit)
         after = found[-1].path if len(found) == limit else None
         return web.json_response(
-            {"logs": [wire.log_value(log) for log in found], "next": web.next_page(request, after)}
+            {"logs": [logjson.log_value(log) for log in found], "next": web.next_page(request, after)}
         )
 
     def issue_key(self, request: Request, recipe: int) -> Response:
@@ -108,7 +115,7 @@ class Jobs:
             request.caller,
             recipe,
             rotate=request.flag("rotate"),
-            system=request.args.get("system"),
+            system=request.text("system"),
         )
         scheme, _, rest = (self._config.base_url or "http://localhost/").partition("://")
         url = f"{scheme}://{key.recipe}:{key.secret}@{rest.rstrip('/')}/"
@@ -123,3 +130,9 @@ class Jobs:
         return web.json_response(
             {"results": [wire.result_value(result) for result in found], "next": web.next_page(request, after)}
         )
+
+
+def _wanted(request: Request) -> ResultFilter:
+    """Which results the query asks for."""
+    task = request.number("task", 0, least=0, most=LARGEST_ID)
+    return ResultFilter(request.words("result", ResultValue), request.words("source", Source), task or None)

@@ -9,7 +9,7 @@ from wsgi_app.core.gateway import Gateway
 from wsgi_app.core.queue import Place, Waiting
 from wsgi_app.errors import Invalid
 from wsgi_app.protocols import web
-from wsgi_app.protocols.native.wire import LARGEST_PAGE, PAGE
+from wsgi_app.protocols.native.wire import LARGEST_ID, LARGEST_PAGE, PAGE
 from wsgi_app.protocols.web import Request
 
 #: priority and set of the last entry of a page
@@ -25,7 +25,7 @@ class Queue:
     def page(self, request: Request) -> Response:
         """GET /queue."""
         limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
-        job = request.number("job", 0, least=0, most=2**31)
+        job = request.number("job", 0, least=0, most=LARGEST_ID)
         found = self._gateway.queue.page(request.caller, job=job or None, after=_place(request), limit=limit)
         last = found[-1] if len(found) == limit else None
         after = None if last is None else f"{last.job.priority}-{last.recipe_set}"
@@ -35,7 +35,7 @@ class Queue:
 
 
 def _place(request: Request) -> Place | None:
-    text = request.args.get("after")
+    text = request.text("after")
     if text is None:
         return None
     found = _PLACE.fullmatch(text)

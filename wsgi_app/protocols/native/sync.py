@@ -38,7 +38,7 @@ class Sync:
             request.caller,
             recipe,
             state,
-            role=request.args.get("role"),
+            role=request.text("role"),
             any_one=request.flag("any"),
             seconds=request.number("timeout", WAIT, least=0, most=LONGEST_WAIT),
         )
@@ -55,7 +55,7 @@ class Sync:
     def overview(self, request: Request, recipe: int) -> Response:
         """GET /recipes/R/sync/: the states of the recipe's set."""
         limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
-        after = request.args.get("after", "")
+        after = request.text("after") or ""
         found = self._gateway.sync.overview(request.caller, recipe, after=after, limit=limit)
         following = web.next_page(request, found.states[-1].state) if found.more else None
         return web.json_response({"states": [_state_value(state) for state in found.states], "next": following})
@@ -93,10 +93,7 @@ def _saying(request: Request) -> str | None:
     value = jobjson.parse(body)
     if _deeper(value, DEEPEST_SAYING):
         raise BadDocument(f"what is said with a sync state is nested at most {DEEPEST_SAYING} deep")
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        raise BadDocument("a number in it is too large for JSON") from None
+    text = json.dumps(value, ensure_ascii=False)
     if not jobjson.is_text(text):
         raise BadDocument("half a surrogate pair is no text")
     return text

@@ -1,4 +1,4 @@
-"""Systems and events: each handler decodes, calls one gateway method, encodes."""
+"""Systems: each handler decodes, calls one gateway method, encodes."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ _TEXTS = ("name", "type", "address", "reason")
 
 
 class Systems:
-    """The lab's machines, and what happened."""
+    """The lab's machines."""
 
     def __init__(self, gateway: Gateway, config: Config, clock: Clock) -> None:
         self._gateway = gateway
@@ -48,7 +48,8 @@ class Systems:
     def page(self, request: Request) -> Response:
         """GET /systems/."""
         limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
-        found = self._gateway.systems.page(after=request.args.get("after", ""), limit=limit)
+        health = request.words("health", SystemHealth)
+        found = self._gateway.systems.page(health=health, after=request.text("after") or "", limit=limit)
         after = found[-1].name if len(found) == limit else None
         values = [wire.system_value(system, self._gateway.systems.state(system)) for system in found]
         return web.json_response({"systems": values, "next": web.next_page(request, after)})
@@ -85,24 +86,13 @@ class Systems:
         }
         return web.json_response(value, headers={"Location": f"{self._config.prefix}recipes/{claimed.recipe.id}/"})
 
-    def events(self, request: Request) -> Response:
-        """GET /events."""
-        limit = request.number("limit", PAGE, least=1, most=LARGEST_PAGE)
-        after = request.number("after", 0, least=0, most=2**62)
-        topics = request.args.getlist("topic")
-        found = self._gateway.events.page(request.caller, after=after, limit=limit, topics=topics)
-        last = found[-1].id if len(found) == limit else None
-        return web.json_response(
-            {"events": [wire.event_value(event) for event in found], "next": web.next_page(request, last)}
-        )
-
     def _answer(self, system: System, status: int = 200, headers: dict[str, str] | None = None) -> Response:
         return web.json_response(wire.system_value(system, self._gateway.systems.state(system)), status, headers)
 
 
 def _read(request: Request) -> dict[str, Any]:
     """Return what the body sets of a system. Raises `BadDocument`, `Invalid` naming the field."""
-    given = jobjson.parse(request.get_data())
+    given = wire.read_json(request)
     if not isinstance(given, dict):
         raise Invalid("a JSON object is expected")
     values: dict[str, Any] = {}

@@ -2,18 +2,20 @@
 
 from typing import Any
 
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from wsgi_app import errors
 from wsgi_app.clock import rfc3339
 from wsgi_app.core.summary import RecipeSummary, Summary
-from wsgi_app.errors import TackroomError
-from wsgi_app.model import Event, Log, Result, System
+from wsgi_app.documents import jobjson
+from wsgi_app.model import Event, Result, System
 from wsgi_app.protocols import web
+from wsgi_app.protocols.web import Request
 from wsgi_app.states import SystemState
 
 STATUS = web.STATUS
+
+#: no id is larger
+LARGEST_ID = 2**31 - 1
 
 #: entries of a page unless the caller says otherwise, and at most
 PAGE = 100
@@ -24,19 +26,15 @@ WAIT = 30
 LONGEST_WAIT = 300
 
 
+def read_json(request: Request) -> Any:
+    """Return the body's JSON value. Raises `UnsupportedMediaType`, `BadDocument`."""
+    web.check_json(request)
+    return jobjson.parse(request.get_data())
+
+
 def refuse(error: Exception) -> Response:
     """Say no: `{"error": {"code", "message", "field"}}`."""
-    if isinstance(error, TackroomError):
-        value = {"code": error.code, "message": error.message, "field": error.field}
-        headers = {"WWW-Authenticate": web.CHALLENGE} if isinstance(error, errors.Unauthenticated) else {}
-        return web.json_response({"error": value}, web.status_of(error, STATUS), headers)
-    if not isinstance(error, HTTPException):
-        raise error
-    code = "http." + error.name.lower().replace(" ", "-")
-    value = {"code": code, "message": error.description or error.name, "field": None}
-    response = web.json_response({"error": value}, error.code or 500)
-    response.headers.extend(web.http_headers(error))
-    return response
+    return web.json_refusal(error, STATUS)
 
 
 def result_value(result: Result) -> dict[str, Any]:
@@ -53,21 +51,6 @@ def result_value(result: Result) -> dict[str, Any]:
         "log": result.log,
         "line": result.line,
         "time": rfc3339(result.time),
-    }
-
-
-def log_value(log: Log) -> dict[str, Any]:
-    """Return the JSON value of a log."""
-    return {
-        "path": log.path,
-        "task": log.task,
-        "result": log.result,
-        "size": log.size,
-        "state": log.state,
-        "sha256": log.sha256,
-        "lines": log.lines,
-        "format": log.format,
-        "marks": [{"kind": mark.kind, "line": mark.line, "title": mark.title} for mark in log.marks],
     }
 
 

@@ -1,0 +1,42 @@
+"""How many logs a recipe may have, and how many bytes in all of them."""
+
+from sqlalchemy import Connection
+
+from wsgi_app.config import Config
+from wsgi_app.core import gate, lifecycle
+from wsgi_app.core.change import Change
+from wsgi_app.errors import Denied, TooManyBytes, TooManyLogs
+from wsgi_app.model import LogAddress, Recipe
+from wsgi_app.states import ResultValue
+from wsgi_app.store import logs, results
+
+
+def refusal(config: Config, tx: Connection, address: LogAddress) -> Denied | None:
+    """Return why a recipe may have no more logs, or None; its own (of no task) do not count as logs."""
+    if 0 < config.max_recipe_bytes <= logs.sum_bytes(tx, address.recipe):
+        return TooManyBytes()
+    if address.task is not None and 0 < config.max_logs <= logs.count_logs(tx, address.recipe):
+        return TooManyLogs()
+    return None
+
+
+def require_room(config: Config, tx: Connection, address: LogAddress) -> None:
+    """Raise `TooManyBytes` or `TooManyLogs` unless the log is there, or may come to be."""
+    found = refusal(config, tx, address)
+    if found is not None and logs.load_log(tx, address.recipe, address.path) is None:
+        raise found
+
+
+def tell_full(config: Config, change: Change, number: int) -> None:
+    """Say so, once, when a recipe has as many bytes of logs as it may."""
+    if 0 < config.max_recipe_bytes <= logs.sum_bytes(change.tx, number):
+        recipe = lifecycle.recipe_of(change, number)
+        if not recipe.settled:
+            warn(change, recipe, None, TooManyBytes())
+
+
+def warn(change: Change, recipe: Recipe, task: int | None, refused: Denied) -> None:
+    """Add the one Warn that says that a limit is reached, and show it at the gate."""
+    if not results.has_message(change.tx, recipe.id, str(refused)):
+        change.gate(recipe.id, gate.FULL)
+        lifecycle.add_result(change, recipe, task, path="/", result=ResultValue.WARN, message=str(refused))

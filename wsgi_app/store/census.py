@@ -1,0 +1,66 @@
+"""How much there is of everything: counts that cost milliseconds, however much is stored."""
+
+from attrs import frozen
+from sqlalchemy import Connection, func, or_, select
+
+from wsgi_app.states import FINISHED_RECIPE, LogState, RecipeStatus
+from wsgi_app.store.schema import jobs, logs, recipes, results
+
+
+@frozen
+class Unsettled:
+    """Recipes that have finished, but not all of their logs are indexed."""
+
+    recipes: int
+    #: when the first of them finished; None when there is none
+    since: float | None
+
+
+def jobs_by_status(tx: Connection) -> dict[RecipeStatus, int]:
+    """Return how many jobs there are of each status that occurs."""
+    query = select(jobs.c.status, func.count()).group_by(jobs.c.status)
+    return {RecipeStatus(status): count for status, count in tx.execute(query)}
+
+
+def recipes_by_status(tx: Connection) -> dict[RecipeStatus, int]:
+    """Return how many recipes there are of each status that occurs."""
+    query = select(recipes.c.status, func.count()).group_by(recipes.c.status)
+    return {RecipeStatus(status): count for status, count in tx.execute(query)}
+
+
+def unsettled(tx: Connection) -> Unsettled:
+    """Return how many recipes wait for the indexer."""
+    query = select(func.count(), func.min(recipes.c.finished)).where(
+        recipes.c.settled.is_(False), recipes.c.status.in_(FINISHED_RECIPE)
+    )
+    count, since = tx.execute(query).one()
+    return Unsettled(count, since)
+
+
+def queued_sets(tx: Connection) -> int:
+    """Return how many recipe sets wait for systems, those of later stages included."""
+    query = select(func.count(recipes.c.recipe_set.distinct())).where(recipes.c.status == RecipeStatus.QUEUED)
+    return tx.execute(query).scalar_one()
+
+
+def count_results(tx: Connection) -> int:
+    """Return how many results are stored."""
+    return tx.execute(select(func.count()).select_from(results)).scalar_one()
+
+
+def logs_by_state(tx: Connection) -> dict[LogState, int]:
+    """Return how many logs there are of each state.
+
+    States have no index: a log grows only while its recipe is not settled, or was settled without it, and a recipe
+    counts its damaged ones. The rest is finished.
+    """
+    unindexed = or_(recipes.c.settled.is_(False), recipes.c.late.is_(True))
+    unread = (
+        select(func.count())
+        .select_from(logs)
+        .where(logs.c.state == LogState.GROWING, logs.c.recipe.in_(select(recipes.c.id).where(unindexed)))
+    )
+    growing = tx.execute(unread).scalar_one()
+    damaged = tx.execute(select(func.coalesce(func.sum(recipes.c.damaged), 0))).scalar_one()
+    every = tx.execute(select(func.count()).select_from(logs)).scalar_one()
+    return {LogState.GROWING: growing, LogState.FINISHED: every - growing - damaged, LogState.DAMAGED: damaged}
