@@ -2,14 +2,20 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
+import click
 import urllib3
 
+from wsgi_app.cli.profiles import Profile, load_profiles
+
 DEFAULT_URL = "http://127.0.0.1:8080/"
+#: seconds before each further try of a call that may be repeated and got no answer
+AGAIN_AFTER = (0.2, 0.6)
 
 
 class Unreachable(Exception):
@@ -17,32 +23,32 @@ class Unreachable(Exception):
 
 
 class Refused(Exception):
-    """Tackroom said no; `status` is the HTTP status."""
+    """Tackroom said no; `status` is the HTTP status, `code` the error code (empty when it gave none)."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, code: str = "") -> None:
         self.status = status
+        self.code = code
         super().__init__(message)
 
 
 class Client:
-    """Calls to one Tackroom."""
+    """Calls to one Tackroom. With `patient`, what may be repeated is tried again when nobody answers."""
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, token: str | None, *, patient: bool = True, connect_seconds: float = 5) -> None:
         self.url = url if url.endswith("/") else url + "/"
         self.token = token
-        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=330), retries=False)
+        self._again = AGAIN_AFTER if patient else ()
+        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=connect_seconds, read=330), retries=False)
 
     @classmethod
     def from_environment(cls) -> "Client":
-        """Return a client for `TACKROOM_URL` with `TACKROOM_TOKEN`, else for the Tackroom that runs on this machine."""
-        local = local_server()
-        url = os.environ.get("TACKROOM_URL")
-        token = os.environ.get("TACKROOM_TOKEN")
-        if url is None and local is not None:
-            url = local.url
-        if token is None and local is not None and url == local.url:
-            token = local.token
-        return cls(url or DEFAULT_URL, token)
+        """Return a client for the lab that was asked for.
+
+        URL: `--url`, `--profile`, `TACKROOM_URL`, `TACKROOM_PROFILE`, the profiles' default, the Tackroom of this
+        machine. Token: `TACKROOM_TOKEN` unless `TACKROOM_URL` says that it is for another URL or `--profile` has its
+        own; else the profile's or this machine's, when the URL is theirs. Raises `click.ClickException`.
+        """
+        return cls(*destination())
 
     def call(
         self,
@@ -53,29 +59,32 @@ class Client:
         value: object = None,
         headers: Mapping[str, str] | None = None,
         key: str | None = None,
+        seconds: float | None = None,
     ) -> urllib3.BaseHTTPResponse:
-        """Call `path` (below the URL) with bytes or a JSON value. Raises `Unreachable`, `Refused`."""
+        """Call `path` (below the URL) with bytes or a JSON value, and read the answer.
+
+        GET, HEAD, and what has an Idempotency-Key are tried again when nobody answers. `seconds` is how long to wait
+        for the answer. Raises `Unreachable`, `Refused`.
+        """
         sent = dict(headers or {})
-        secret = key or self.token
-        if secret:
-            sent["Authorization"] = f"Bearer {secret}"
         if value is not None:
             body = json.dumps(value).encode()
             sent["Content-Type"] = "application/json"
-        try:
-            response = self._pool.request(method, urljoin(self.url, path), body=body, headers=sent, redirect=False)
-        except urllib3.exceptions.HTTPError as error:
-            reason = str(error).rpartition(": ")[2]
-            raise Unreachable(
-                f"no Tackroom answers at {self.url} ({reason}): start one with 'tackroom serve'"
-            ) from None
-        if response.status >= 400:
-            raise Refused(response.status, _reason(response))
-        return response
+        repeatable = method in ("GET", "HEAD") or "Idempotency-Key" in sent
+        return self._request(method, path, body, sent, key, again=self._again if repeatable else (), seconds=seconds)
 
-    def get(self, path: str) -> Any:
+    def stream(
+        self, path: str, *, headers: Mapping[str, str] | None = None, key: str | None = None, seconds: float = 330
+    ) -> urllib3.BaseHTTPResponse:
+        """GET `path` without reading the body: the caller reads and closes it. `seconds` is the longest silence in it.
+
+        Raises `Unreachable`, `Refused`; reading raises `urllib3.exceptions.HTTPError`.
+        """
+        return self._request("GET", path, None, dict(headers or {}), key, seconds=seconds, read=False)
+
+    def get(self, path: str, *, seconds: float | None = None) -> Any:
         """Return the JSON value at `path`."""
-        return self.call("GET", path, headers={"Accept": "application/json"}).json()
+        return self.call("GET", path, headers={"Accept": "application/json"}, seconds=seconds).json()
 
     def pages(self, path: str, name: str) -> Iterator[Any]:
         """Yield the entries of a list, page after page."""
@@ -84,6 +93,44 @@ class Client:
             page = self.get(place)
             yield from page[name]
             place = None if page["next"] is None else urljoin(place, page["next"])
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        sent: dict[str, str],
+        key: str | None,
+        *,
+        again: tuple[float, ...] = (),
+        seconds: float | None = None,
+        read: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
+        if secret := key or self.token:
+            sent["Authorization"] = f"Bearer {secret}"
+        options: dict[str, Any] = {"body": body, "headers": sent, "redirect": False, "preload_content": read}
+        if seconds is not None:
+            options["timeout"] = urllib3.Timeout(connect=min(seconds, 5), read=seconds)
+        for pause in (*again, None):
+            try:
+                response = self._pool.request(method, urljoin(self.url, path), **options)
+            except urllib3.exceptions.HTTPError as error:
+                # silence for as long as we were to wait is an answer, too
+                if pause is None or isinstance(error, urllib3.exceptions.ReadTimeoutError):
+                    raise self._unreachable(error) from None
+                time.sleep(pause)
+            else:
+                break
+        if response.status >= 400:
+            raise _refused(response)
+        return response
+
+    def _unreachable(self, error: urllib3.exceptions.HTTPError) -> Unreachable:
+        reason = str(error).rpartition(": ")[2]
+        return Unreachable(
+            f"no Tackroom answers at {self.url} ({reason}): start one with 'tackroom serve', "
+            "or say where it is with --url, --profile or TACKROOM_URL"
+        )
 
 
 class LocalServer:
@@ -109,12 +156,60 @@ def local_server() -> LocalServer | None:
     return None
 
 
-def _reason(response: urllib3.BaseHTTPResponse) -> str:
+def destination() -> tuple[str, str | None]:
+    """Return URL and token of the lab that was asked for, as `Client.from_environment` says."""
+    context = click.get_current_context(silent=True)
+    options = {} if context is None else context.find_root().params
+    asked, url = options.get("profile"), options.get("url")
+    if asked and url:
+        raise click.UsageError("--profile and --url both say where: give one of them", context)
+    given = url or (None if asked else os.environ.get("TACKROOM_URL"))
+    labs = load_profiles()
+    name = asked or os.environ.get("TACKROOM_PROFILE") or labs.default
+    profile = labs.named(name) if name else None
+    local = local_server()
+    theirs = profile or local
+    url = _checked(given or (DEFAULT_URL if theirs is None else theirs.url))
+    return url, _token(url, profile, local, asked is not None)
+
+
+def _token(url: str, profile: Profile | None, local: LocalServer | None, asked: bool) -> str | None:
+    """Return the token for a URL; what was meant for another URL never goes there."""
+    own = profile.secret() if profile is not None and _checked(profile.url) == url else None
+    if asked and own:
+        return own
+    token, meant = os.environ.get("TACKROOM_TOKEN"), os.environ.get("TACKROOM_URL")
+    if token and (not meant or _checked(meant) == url):
+        return token
+    if own:
+        return own
+    return local.token if local is not None and _checked(local.url) == url else None
+
+
+def _checked(url: str) -> str:
+    """Return a URL in one spelling. Raises `click.UsageError` when it is none."""
     try:
-        error = json.loads(response.data)["error"]
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or parts.query or parts.fragment:
+        raise click.UsageError(f"a Tackroom's URL reads http://HOST:PORT/, not {url!r}")
+    path = parts.path if parts.path.endswith("/") else parts.path + "/"
+    return f"{parts.scheme}://{parts.netloc.lower() if '@' not in parts.netloc else parts.netloc}{path}"
+
+
+def _refused(response: urllib3.BaseHTTPResponse) -> Refused:
+    body = response.data
+    try:
+        error = json.loads(body)["error"]
+        code, message, field = error["code"], error["message"], error.get("field")
     except (ValueError, KeyError, TypeError):
-        text = response.data.decode("utf-8", "replace").strip()
-        return f"{text or response.reason} (status {response.status})"
-    where = f" ({error['field']})" if error.get("field") else ""
-    hint = ": set TACKROOM_TOKEN to a token" if response.status == 401 else ""
-    return f"{error['message']}{where}{hint} (status {response.status}, {error['code']})"
+        text = body.decode("utf-8", "replace").strip()
+        return Refused(response.status, f"{text[:300] or response.reason} (status {response.status})")
+    message = message.rstrip(".") if response.status == 401 else message
+    where = f" ({field})" if field and field not in message else ""
+    hint = ""
+    if response.status == 401:
+        hint = ": set TACKROOM_TOKEN, or the token of a profile, to a token of this Tackroom"
+    return Refused(response.status, f"{message}{where}{hint} (status {response.status}, {code})", code)

@@ -12,14 +12,16 @@ from typing import Any
 
 import click
 
+from wsgi_app.cli import reports
 from wsgi_app.cli.client import Client, LocalServer, Refused
-from wsgi_app.cli.jobs import VERDICTS, describe, results_table
+from wsgi_app.cli.jobs import VERDICTS
+from wsgi_app.cli.output import window
 from wsgi_app.cli.serve import account_of, data_directory
 
 SYSTEM = "demo"
 
 
-@click.command()
+@click.command(short_help="Start a Tackroom and run a job in it.", epilog="Example: tackroom demo first-job.xml --once")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--once", is_flag=True, help="End after the job, with its verdict as exit status.")
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Where to listen.")
@@ -35,10 +37,11 @@ def demo(file: Path, once: bool, listen: str, front: str, data: Path | None) -> 
         local = LocalServer(place)
         client = Client(local.url, local.token)
         job = _run(client, file, place / "demo-harness")
-        click.echo("\n" + describe(job) + "\n")
-        click.echo(results_table(list(client.pages(f"jobs/{job['id']}/results", "results"))))
+        click.echo()
+        for piece in reports.table.write(reports.Outcome.of(client, job["id"]), everything=False, width=window()):
+            click.echo(piece, nl=False)
         below = f"{place}/logs" if once else client.url
-        click.echo(f"\nVerdict: {job['verdict']}. WHERE is below {below}, the line behind the colon.")
+        click.echo(f"WHERE is below {below}, the line behind the colon.")
         if once:
             sys.exit(VERDICTS[job["verdict"]])
         click.echo("Serving until Ctrl-C.")

@@ -1,97 +1,111 @@
 """`tackroom doctor`: what is wrong here, and its mend."""
 
-import fcntl
-import shutil
-import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
-from attrs import frozen
 
-from wsgi_app.cli.client import Client, Refused, Unreachable, local_server
-from wsgi_app.config import load
-from wsgi_app.errors import Invalid
-from wsgi_app.services import httpd
+from wsgi_app.cli.client import Client, Refused, Unreachable, destination, local_server
+from wsgi_app.cli.findings import Finding
+from wsgi_app.cli.findings.data import data
+from wsgi_app.cli.findings.lab import lab
+from wsgi_app.cli.findings.machine import machine
+from wsgi_app.cli.findings.server import base_url, server
+from wsgi_app.cli.findings.user import profiles, settings
+from wsgi_app.cli.output import json_option, print_json
+from wsgi_app.cli.place import load_here
+from wsgi_app.cli.tables import printable
 
-#: free bytes below which uploads are soon refused
-LOW_SPACE = 1 << 30
-#: one watch a directory, some directories a running recipe
-FEW_WATCHES = 8192
-
-
-@frozen
-class Finding:
-    """One thing looked at; `mend` is None when it is in order."""
-
-    what: str
-    mend: str | None = None
+#: exit status when something is to be mended
+SOMETHING = 1
 
 
-@click.command()
-def doctor() -> None:
-    """Look for what keeps Tackroom from working on this machine; exit status 1 when there is something."""
-    findings = list(_findings())
-    for finding in findings:
-        click.echo(f"{'ok' if finding.mend is None else 'MEND'}  {finding.what}")
-        if finding.mend is not None:
-            click.echo(f"      {finding.mend}")
-    sys.exit(any(finding.mend is not None for finding in findings))
+@click.command(epilog="Example: tackroom doctor\n\nExit status: 0 all is in order, 1 something is to be mended.")
+@json_option("the findings")
+@click.pass_context
+def doctor(context: click.Context, as_json: bool) -> None:
+    """Look for what keeps Tackroom from working, and say how to mend it.
+
+    Looks at the user's profiles and at the server that this command talks to; on the machine that Tackroom runs on, at
+    its settings, httpd, inotify, disk, database and gate too, without changing anything: as root or as the user that
+    runs Tackroom it sees most.
+    """
+    found = []
+    for finding in _findings():
+        found.append(finding)
+        if not as_json:
+            _print(finding)
+    if as_json:
+        print_json([{"check": one.check, "ok": one.mend is None, "what": one.what, "mend": one.mend} for one in found])
+    context.exit(SOMETHING if any(finding.mend is not None for finding in found) else 0)
+
+
+def _print(finding: Finding) -> None:
+    if finding.mend is None:
+        click.echo(f"{click.style('ok', fg='green')}    {printable(finding.what)}")
+        return
+    click.echo(f"{click.style('MEND', fg='red')}  {printable(finding.what)}")
+    click.echo(f"      {printable(finding.mend)}")
 
 
 def _findings() -> Iterator[Finding]:
-    yield _settings()
-    yield _httpd()
-    yield _watches()
-    server = local_server()
-    if server is not None:
-        yield from _data(server.data)
-    yield _server()
+    yield from profiles()
+    readable = settings()
+    yield readable
+    if readable.mend is None:
+        yield from _here()
+    yield from _there()
 
 
-def _settings() -> Finding:
+def _here() -> Iterator[Finding]:
+    """Look at this machine, and at the data on it."""
+    config = load_here().config
+    there = config.data.is_dir()
+    # a machine that only talks to a Tackroom elsewhere needs none of this
+    if there or _may_serve():
+        yield from machine(config)
+    if not there:
+        yield Finding("data", f"{config.data.absolute()} is not there: Tackroom has not run here")
+        return
     try:
-        load()
-    except Invalid as error:
-        return Finding("settings", error.message)
-    return Finding("settings can be read")
+        yield from data(config)
+        if config.database.exists():
+            # all other subcommands are there without SQLAlchemy
+            from wsgi_app.cli.findings.records import records
+
+            yield from records(config)
+    except PermissionError as error:
+        yield Finding(
+            "data", f"{error.filename}: {error.strerror}", "run it as root, or as the user that runs Tackroom"
+        )
+    yield base_url(config)
 
 
-def _httpd() -> Finding:
-    found = httpd.find()
-    if found is None:
-        mend = "apt-get install apache2-bin; without it logs go through Python"
-        return Finding("httpd with mod_dav_fs is not installed", mend)
-    return Finding(f"httpd: {found}")
-
-
-def _watches() -> Finding:
-    most = int(Path("/proc/sys/fs/inotify/max_user_watches").read_text())
-    what = f"inotify: {most} watches"
-    if most < FEW_WATCHES:
-        return Finding(what, f"sysctl fs.inotify.max_user_watches={16 * FEW_WATCHES}")
-    return Finding(what)
-
-
-def _data(data: Path) -> Iterator[Finding]:
-    free = shutil.disk_usage(data).free
-    what = f"{data}: {free >> 20} MiB free"
-    yield Finding(what, None if free > LOW_SPACE else "make room, or move the data to a larger disk")
+def _may_serve() -> bool:
+    """Whether the command talks to this machine: then Tackroom is to run here."""
     try:
-        with tempfile.TemporaryFile(dir=data / "logs") as file:
-            # the indexer tells by a lease whether a log is still being written
-            fcntl.fcntl(file.fileno(), fcntl.F_SETLEASE, fcntl.F_WRLCK)
-    except OSError as error:
-        yield Finding(f"{data}/logs: {error.strerror}", "the data must lie on a local file system that we may write")
-    else:
-        yield Finding(f"{data}/logs can be written")
+        url, _ = destination()
+    except click.ClickException:
+        return True
+    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
 
 
-def _server() -> Finding:
-    client = Client.from_environment()
+def _there() -> Iterator[Finding]:
+    """Look at the server, wherever it is."""
     try:
-        client.call("GET", "readyz")
+        client = Client.from_environment()
+    except click.ClickException as error:
+        yield Finding("server", error.message, "say which server: --url, --profile or TACKROOM_URL")
+        return
+    wrong = set()
+    for finding in server(client, local_server()):
+        if finding.mend is not None:
+            wrong.add(finding.check)
+        yield finding
+    if "server" in wrong:
+        return
+    try:
+        # a token that is void is told already, and would only be in the way
+        yield from lab(Client(client.url, None) if "token" in wrong else client)
     except (Unreachable, Refused) as error:
-        return Finding(f"no answer at {client.url}", str(error))
-    return Finding(f"Tackroom answers at {client.url}")
+        yield Finding("systems", f"the queue cannot be read: {error}", "see the findings above")

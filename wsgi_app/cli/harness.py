@@ -7,11 +7,9 @@ from pathlib import Path
 import click
 
 from wsgi_app.cli.client import Client
-from wsgi_app.harnesses.local import harness as local
-from wsgi_app.harnesses.local.__main__ import default_state
 
 
-@click.command()
+@click.command(short_help="Claim recipes for a system and run them.", epilog="Example: tackroom harness --system bench")
 @click.option("--system", required=True, metavar="NAME", help="Claim recipes for this system.")
 @click.option("--once", is_flag=True, help="Leave after one recipe.")
 @click.option("--progress", is_flag=True, help="Show the progress of large uploads.")
@@ -22,6 +20,10 @@ def harness(system: str, once: bool, progress: bool, state: Path | None) -> None
     TACKROOM_URL says where Tackroom is, TACKROOM_TOKEN is the system's key; on Tackroom's own machine neither is
     needed. SIGTERM ends the harness and leaves a running task to the next one; Ctrl-C aborts the recipe.
     """
+    # all other subcommands are there without it
+    from wsgi_app.harnesses.local import harness as local
+    from wsgi_app.harnesses.local.__main__ import default_state
+
     client = Client.from_environment()
     options = local.Options(
         url=client.url,

@@ -1,163 +1,244 @@
-"""Jobs, the queue and results on the command line."""
+"""Jobs on the command line."""
 
-import json
+import contextlib
+import itertools
 import sys
+import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import click
 
 from wsgi_app.cli.client import Client
-from wsgi_app.cli.tables import printable, table
+from wsgi_app.cli.eventstream import TimeOver
+from wsgi_app.cli.jobtext import describe
+from wsgi_app.cli.output import flush_lines, json_option, print_json, print_table, when, window
+from wsgi_app.cli.tables import printable
+from wsgi_app.cli.waiting import end_of, wait_for
+from wsgi_app.cli.watch import Watch, verdict_line
+from wsgi_app.states import RecipeStatus
 
-#: exit status by verdict, for `--wait`
-VERDICTS = {"pass": 0, "fail": 10, "infrastructure": 11, "cancelled": 12}
+#: exit status by verdict, from harmless to bad: of many jobs the worst counts
+VERDICTS = {"pass": 0, "cancelled": 12, "infrastructure": 11, "fail": 10}
+#: exit status when the time was over first
+UNSETTLED = 5
+
+STATES = [status.value for status in RecipeStatus]
+
+EXITS = "Exit status: 0 pass, 10 fail, 11 infrastructure, 12 cancelled; 5 when --timeout was over first."
+
+ids = click.argument("ids", metavar="ID...", type=click.IntRange(min=1), nargs=-1, required=True)
+one_id = click.argument("job_id", metavar="ID", type=click.IntRange(min=1))
+timeout = click.option(
+    "--timeout",
+    metavar="S",
+    type=click.FloatRange(min=0),
+    help="Give up after S seconds with exit status 5; the job goes on.",
+)
 
 
 @click.group()
 def job() -> None:
-    """Submit jobs and look at them."""
+    """Submit jobs, look at them, follow them."""
 
 
-@job.command()
+@job.command(
+    short_help="Submit a job and print its id.",
+    epilog=f"""\b
+Examples:
+  tackroom job submit first-job.xml
+  tackroom job submit first-job.xml --wait --timeout 3600
+  generate-job | tackroom job submit - --json
+
+{EXITS}""",
+)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--wait", is_flag=True, help="Wait until the job is settled; the exit status tells its verdict.")
-@click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
-def submit(file: Path, wait: bool, as_json: bool) -> None:
+@timeout
+@json_option("the job")
+def submit(file: Path, wait: bool, timeout: float | None, as_json: bool) -> None:
     """Submit the job in FILE (XML or JSON; - for standard input) and print its id.
 
-    With --wait: exit status 0 pass, 10 fail, 11 infrastructure, 12 cancelled.
+    With --wait the id goes to standard error at once, and the job is printed when it is settled.
     """
+    if timeout is not None and not wait:
+        raise click.UsageError("--timeout is how long to --wait")
     body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    kind = "application/xml" if body.lstrip().startswith(b"<") else "application/json"
+    if not body.strip():
+        raise click.ClickException(f"{'standard input' if str(file) == '-' else file} is empty")
+    kind = "application/xml" if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else "application/json"
     client = Client.from_environment()
-    made = client.call("POST", "jobs/", body=body, headers={"Content-Type": kind}).json()
+    headers = {"Content-Type": kind, "Idempotency-Key": str(uuid.uuid4())}
+    made = client.call("POST", "jobs/", body=body, headers=headers).json()
     for warning in made["warnings"]:
         click.echo(f"warning: {printable(warning)}", err=True)
-    if wait:
-        if not as_json:
-            click.echo(f"job {made['id']}", err=True)
-        made = wait_for(client, made["id"])
-    click.echo(json.dumps(made, indent=2) if as_json else describe(made) if wait else str(made["id"]))
-    if wait:
-        sys.exit(VERDICTS[made["verdict"]])
+    if not wait:
+        if as_json:
+            print_json(made)
+        else:
+            click.echo(made["id"])
+        return
+    if not as_json:
+        click.echo(f"job {made['id']}", err=True)
+    found = settled(client, [made["id"]], timeout)
+    if as_json:
+        print_json(found[0])
+    else:
+        click.echo(describe(found[0], client.get(f"jobs/{made['id']}/summary"), window()))
+    raise SystemExit(exit_status(found, timeout))
 
 
-@job.command()
-@click.argument("job_id", metavar="ID", type=int)
-@click.option("--json", "as_json", is_flag=True, help="Print the job as JSON.")
-def show(job_id: int, as_json: bool) -> None:
-    """Show a job, its recipes and tasks."""
-    found = Client.from_environment().get(f"jobs/{job_id}")
-    click.echo(json.dumps(found, indent=2) if as_json else describe(found))
-
-
-@job.command()
-@click.argument("job_id", metavar="ID", type=int)
-def cancel(job_id: int) -> None:
-    """Cancel what is unfinished of a job."""
-    Client.from_environment().call("POST", f"jobs/{job_id}/cancel")
-
-
-@job.command()
-@click.argument("job_id", metavar="ID", type=int)
-def retry(job_id: int) -> None:
-    """Submit a job once more, as it was submitted, and print the new job's id."""
-    click.echo(Client.from_environment().call("POST", f"jobs/{job_id}/retry").json()["id"])
-
-
-@click.command()
-@click.option("--job", "job_id", metavar="ID", type=int, help="Only what waits of this job.")
-@click.option("--json", "as_json", is_flag=True, help="Print the queue as JSON.")
-def queue(job_id: int | None, as_json: bool) -> None:
-    """Show which recipe sets wait for systems, in the order in which they get them, and why each waits."""
-    only = "" if job_id is None else f"?job={job_id}"
-    found = list(Client.from_environment().pages(f"queue{only}", "queue"))
-    click.echo(json.dumps(found, indent=2) if as_json else queue_table(found))
-
-
-@click.command()
-@click.argument("job_id", metavar="JOB", type=int)
-@click.option(
-    "--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True, help="How to print."
+@job.command(
+    "list",
+    short_help="List jobs, the newest first.",
+    epilog="Example: tackroom job list --state Running --state Queued",
 )
-def results(job_id: int, style: str) -> None:
-    """Print a job's results, with the log and line that each was found in."""
-    found = list(Client.from_environment().pages(f"jobs/{job_id}/results", "results"))
-    click.echo(json.dumps(found, indent=2) if style == "json" else results_table(found))
-
-
-def wait_for(client: Client, job_id: int) -> dict[str, Any]:
-    """Return the job when it is settled."""
-    while True:
-        found: dict[str, Any] = client.get(f"jobs/{job_id}/wait?timeout=50")
-        if found["settled"]:
-            return found
-
-
-def describe(job: dict[str, Any]) -> str:
-    """Return a job as text: a line for itself, a table of its tasks."""
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(STATES),
+    help="Only jobs in this state; may be repeated.",
+)
+@click.option("--owner", metavar="USER", help="Only this user's jobs.")
+@click.option("--limit", type=click.IntRange(min=1), default=25, show_default=True, metavar="N", help="At most N jobs.")
+@json_option("the jobs")
+def list_jobs(states: Sequence[str], owner: str | None, limit: int, as_json: bool) -> None:
+    """List jobs, the newest first. STATUS is the verdict of a job that is settled. Times are UTC."""
+    query = [("state", state) for state in states] + [("owner", owner)] * (owner is not None)
+    path = "jobs/?" + urlencode([*query, ("limit", min(limit + 1, 1000))])
+    found = list(itertools.islice(Client.from_environment().pages(path, "jobs"), limit + 1))
+    if as_json:
+        print_json(found[:limit])
+        return
     rows = [
-        (
-            recipe["id"],
-            recipe["system"] or _wants(recipe["requires"]),
-            recipe["status"],
-            task["id"],
-            task["name"],
-            task["status"],
-            task["result"],
-        )
-        for group in job["recipe_sets"]
-        for recipe in group["recipes"]
-        for task in recipe["tasks"]
+        (job["id"], job["name"], status_of(job), job["result"], job["owner"], when(job["submitted"]))
+        for job in found[:limit]
     ]
-    state = job["verdict"] or ("cancelling" if job["cancelling"] else job["status"])
-    name = f" {printable(job['name'])}" if job["name"] else ""
-    head = f"Job {job['id']}{name}: {state}, result {job['result']}, owner {job['owner']}"
-    columns = ("RECIPE", "SYSTEM", "STATUS", "TASK", "NAME", "STATUS", "RESULT")
-    reasons = [
-        f"Recipe {recipe['id']}: {printable(recipe['reason'])}"
-        for group in job["recipe_sets"]
-        for recipe in group["recipes"]
-        if recipe["reason"]
-    ]
-    return "\n".join([head, "", table(columns, rows), *reasons])
+    print_table(("JOB", "NAME", "STATUS", "RESULT", "OWNER", "SUBMITTED"), rows)
+    if len(found) > limit and window() is not None:
+        click.echo(f"There are older ones: --limit {4 * limit}", err=True)
 
 
-def queue_table(queue: list[dict[str, Any]]) -> str:
-    """Return the queue as a table; the first line gets systems first."""
-    rows = [
-        (
-            waiting["job"],
-            waiting["recipe_set"],
-            " ".join(str(recipe) for recipe in waiting["recipes"]),
-            waiting["priority"],
-            waiting["owner"],
-            waiting["since"],
-            waiting["reason"],
-        )
-        for waiting in queue
-    ]
-    return table(("JOB", "SET", "RECIPES", "PRIORITY", "OWNER", "SINCE", "WHY IT WAITS"), rows)
+@job.command(short_help="Show a job, what was said of it, and why.", epilog="Example: tackroom job show 12")
+@one_id
+@json_option("the job")
+def show(job_id: int, as_json: bool) -> None:
+    """Show the job ID: its recipes and tasks, what their harnesses and logs said, and why that is its verdict.
+
+    HARNESS and LOGS count the results that a harness reported and that were found in logs.
+    """
+    client = Client.from_environment()
+    found = client.get(f"jobs/{job_id}")
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(describe(found, client.get(f"jobs/{job_id}/summary"), window()))
 
 
-def results_table(results: list[dict[str, Any]]) -> str:
-    """Return results as a table, task by task; WHERE is the log's URL path below /recipes/R/ and the line."""
-    rows = [
-        (
-            result["recipe"],
-            result["task"],
-            result["result"],
-            result["path"],
-            result["score"],
-            result["message"],
-            f"recipes/{result['recipe']}/{result['log']}:{result['line']}" if result["log"] else "",
-        )
-        for result in sorted(results, key=lambda result: (result["recipe"], result["task"] or 0, result["id"]))
-    ]
-    return table(("RECIPE", "TASK", "RESULT", "PATH", "SCORE", "MESSAGE", "WHERE"), rows)
+@job.command(short_help="Follow jobs, a line for each change.", epilog=f"Example: tackroom job watch 12\n\n{EXITS}")
+@ids
+@timeout
+def watch(ids: tuple[int, ...], timeout: float | None) -> None:
+    """Follow each job ID until it is settled: a line for each change of a recipe or task, and for each bad result.
+
+    Begins with how it is now. A server that restarts meanwhile is waited for, and no line is lost or comes twice.
+    Times are UTC. With several jobs the exit status is that of the worst.
+    """
+    flush_lines()
+    client = Client.from_environment()
+    watch = Watch(client, tuple(dict.fromkeys(ids)))
+    with contextlib.suppress(TimeOver):
+        for line in watch.lines(end_of(timeout)):
+            click.echo(line)
+    raise SystemExit(
+        exit_status([watch.settled.get(number) or client.get(f"jobs/{number}") for number in ids], timeout)
+    )
 
 
-def _wants(requires: dict[str, Any]) -> str:
-    wishes = [requires["type"], *requires["tags"]]
-    return "(" + (" ".join(wish for wish in wishes if wish) or "any") + ")"
+@job.command(
+    short_help="Wait until jobs are settled.", epilog=f"Example: tackroom job wait 12 13 --timeout 600\n\n{EXITS}"
+)
+@ids
+@timeout
+@json_option("the jobs")
+def wait(ids: tuple[int, ...], timeout: float | None, as_json: bool) -> None:
+    """Wait until each job ID is settled and print its verdict.
+
+    A server that restarts meanwhile is waited for. With several jobs the exit status is that of the worst.
+    """
+    flush_lines()
+    found = settled(Client.from_environment(), ids, timeout, tell=not as_json)
+    if as_json:
+        print_json(found)
+    raise SystemExit(exit_status(found, timeout))
+
+
+@job.command(short_help="Cancel jobs.", epilog="Example: tackroom job cancel 12 13")
+@ids
+def cancel(ids: tuple[int, ...]) -> None:
+    """Cancel what is unfinished of each job ID; nothing when all is finished."""
+    client = Client.from_environment()
+    for number in ids:
+        client.call("POST", f"jobs/{number}/cancel")
+
+
+@job.command(short_help="Submit jobs once more.", epilog=f"Example: tackroom job retry 12 --wait\n\n{EXITS}")
+@ids
+@click.option("--wait", is_flag=True, help="Wait until the new jobs are settled; the exit status is that of the worst.")
+@timeout
+@json_option("the new jobs")
+def retry(ids: tuple[int, ...], wait: bool, timeout: float | None, as_json: bool) -> None:
+    """Submit each job ID once more, as it was submitted, and print the id of the new job."""
+    if timeout is not None and not wait:
+        raise click.UsageError("--timeout is how long to --wait")
+    client = Client.from_environment()
+    made = [_retry(client, number) for number in ids]
+    if not as_json:
+        click.echo("\n".join(str(job["id"]) for job in made), err=wait)
+    if wait:
+        flush_lines()
+        made = settled(client, [job["id"] for job in made], timeout, tell=not as_json)
+    if as_json:
+        print_json(made)
+    if wait:
+        raise SystemExit(exit_status(made, timeout))
+
+
+def settled(client: Client, ids: Sequence[int], timeout: float | None, *, tell: bool = False) -> list[dict[str, Any]]:
+    """Return jobs when all are settled, or as they are when the time is over; with `tell`, print each verdict."""
+    end = end_of(timeout)
+    found = []
+    for number in dict.fromkeys(ids):
+        try:
+            job = wait_for(client, number, end)
+        except TimeOver:
+            found.append(client.get(f"jobs/{number}"))
+            continue
+        found.append(job)
+        if tell:
+            click.echo(f"job {number}: {verdict_line(job)}")
+    return found
+
+
+def exit_status(jobs: Sequence[dict[str, Any]], timeout: float | None) -> int:
+    """Return the exit status for jobs: that of the worst verdict, or of those that are not settled, which it names."""
+    late = [str(job["id"]) for job in jobs if not job["settled"]]
+    if late:
+        click.echo(f"tackroom: not settled after {timeout:g} s: job {', '.join(late)}", err=True)
+        return UNSETTLED
+    order = list(VERDICTS)
+    return VERDICTS[max((job["verdict"] for job in jobs), key=order.index)]
+
+
+def status_of(job: dict[str, Any]) -> str:
+    """Return in one word how far a job has come: its verdict once it has one."""
+    return str(job["verdict"] or ("cancelling" if job["cancelling"] else job["status"]))
+
+
+def _retry(client: Client, number: int) -> dict[str, Any]:
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    made: dict[str, Any] = client.call("POST", f"jobs/{number}/retry", headers=headers).json()
+    return made

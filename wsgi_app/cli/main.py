@@ -1,12 +1,33 @@
 """The `tackroom` command: its subcommands, and how errors reach a terminal."""
 
+import os
 import sys
+from typing import Any
 
 import click
 
 from wsgi_app import __version__
-from wsgi_app.cli import demo, doctor, harness, jobs, logs, recipes, serve, systems
+from wsgi_app.cli import (
+    completion,
+    demo,
+    doctor,
+    events,
+    harness,
+    index,
+    jobs,
+    logs,
+    output,
+    queue,
+    recipes,
+    results,
+    serve,
+    settings,
+    systems,
+    tokens,
+)
 from wsgi_app.cli.client import Refused, Unreachable
+from wsgi_app.cli.names import profile_names
+from wsgi_app.cli.tables import printable
 from wsgi_app.errors import TackroomError
 
 #: exit statuses, as the reference documents them
@@ -14,52 +35,135 @@ FAILED = 1
 WRONG_USE = 2
 UNREACHABLE = 3
 REFUSED = 4
+INTERRUPTED = 130
+
+#: every exit status, in words
+EXIT_STATUSES = {
+    0: "done; where a verdict is told: pass",
+    FAILED: "it did not work: the message says why",
+    WRONG_USE: "wrong use: an unknown option, a missing argument",
+    UNREACHABLE: "no Tackroom answers",
+    REFUSED: "Tackroom refused: status and error code are in the message",
+    jobs.UNSETTLED: "not settled before --timeout was over",
+    jobs.VERDICTS["fail"]: "verdict fail",
+    jobs.VERDICTS["infrastructure"]: "verdict infrastructure",
+    jobs.VERDICTS["cancelled"]: "verdict cancelled",
+    INTERRUPTED: "ended by Ctrl-C",
+}
+#: what it reads from the environment
+ENVIRONMENT = {
+    "TACKROOM_URL": "the Tackroom to talk to",
+    "TACKROOM_TOKEN": "the token to talk with; for harness the system's key. It goes to no other URL than TACKROOM_URL",
+    "TACKROOM_PROFILE": "the lab to talk to, by its name in tackroom.toml",
+    "TACKROOM_KEY": "for log put: a key of the recipe",
+    "TACKROOM_DATA": "where this machine's Tackroom has its data; default ./var, then /var/lib/tackroom",
+    "TACKROOM_CONFIG": "the configuration file of a Tackroom, for serve",
+    "NO_COLOR": "with any text: no colours. There are none in pipes and files anyway",
+    "XDG_CONFIG_HOME": "where tackroom.toml is; default ~/.config",
+}
+#: what it reads from files
+FILES = {
+    "~/.config/tackroom.toml": "labs by name: url, and token or token_file; default is the one that is meant when "
+    "nobody says which. Keep it to yourself (chmod 600) when it holds a token",
+    "./var, /var/lib/tackroom": "data of the Tackroom of this machine: run/url and admin.token in it tell the command "
+    "where it is, if you may read them",
+}
+WHICH_LAB = (
+    "Talks to the Tackroom that --url or --profile names; else TACKROOM_URL; else TACKROOM_PROFILE; else the default "
+    "profile in ~/.config/tackroom.toml; else the one that runs on this machine; else http://127.0.0.1:8080/. A token "
+    "of a profile or of this machine is never sent to another URL."
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class ReaderLeft(Exception):
+    """Whoever read our output has seen enough."""
+
+
+class Tackroom(click.Group):
+    """The whole command. A closed pipe is no error of ours; click would make it exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand. Raises `ReaderLeft`."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ReaderLeft from None
+
+
+@click.group(
+    cls=Tackroom,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=f"{WHICH_LAB}\n\n\b\nExit status:\n"
+    + "\n".join(f"  {status:>3}  {meaning}" for status, meaning in EXIT_STATUSES.items()),
+)
+@click.option(
+    "--profile",
+    metavar="NAME",
+    shell_complete=profile_names,
+    help="Talk to the lab of this name in ~/.config/tackroom.toml.",
+)
+@click.option("--url", metavar="URL", help="Talk to the Tackroom at this URL.")
 @click.version_option(__version__, prog_name="tackroom")
-def tackroom() -> None:
+@click.pass_context
+def tackroom(context: click.Context, profile: str | None, url: str | None) -> None:
     """Run a lab: harnesses check in, run recipes, and their logs become results."""
+    if output.no_colour():
+        context.color = False
 
 
 tackroom.add_command(serve.serve)
 tackroom.add_command(serve.initialise)
 tackroom.add_command(serve.indexer)
 tackroom.add_command(serve.timer)
+tackroom.add_command(demo.demo)
 tackroom.add_command(jobs.job)
-tackroom.add_command(jobs.results)
-tackroom.add_command(jobs.queue)
 tackroom.add_command(recipes.recipe)
+tackroom.add_command(results.results)
+tackroom.add_command(queue.queue)
+tackroom.add_command(events.events)
 tackroom.add_command(logs.log)
 tackroom.add_command(systems.system)
+tackroom.add_command(tokens.token)
 tackroom.add_command(harness.harness)
+tackroom.add_command(settings.config)
 tackroom.add_command(doctor.doctor)
-tackroom.add_command(demo.demo)
+tackroom.add_command(index.index)
+tackroom.add_command(completion.completion)
 
 
 def main() -> None:
     """Run the command; errors are one sentence on standard error."""
+    output.set_up_output()
+    status = 0
     try:
-        tackroom.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except Unreachable as error:
-        _fail(str(error), UNREACHABLE)
-    except Refused as error:
-        _fail(str(error), REFUSED)
-    except TackroomError as error:
-        _fail(error.message, FAILED)
-    except BrokenPipeError:
-        # the reader of our output has seen enough
-        sys.stderr.close()
-        sys.exit(0)
-
-
-def _fail(sentence: str, status: int) -> None:
-    click.echo(f"tackroom: {sentence}", err=True)
+        status = _run()
+        sys.stdout.flush()
+    except (ReaderLeft, BrokenPipeError):
+        # what is still to be flushed has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)
+
+
+def _run() -> int:
+    try:
+        return tackroom.main(prog_name="tackroom", standalone_mode=False) or 0
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except click.UsageError as error:
+        error.show()
+        return WRONG_USE
+    except click.ClickException as error:
+        return _failed(error.format_message(), error.exit_code)
+    except Unreachable as error:
+        return _failed(str(error), UNREACHABLE)
+    except Refused as error:
+        return _failed(str(error), REFUSED)
+    except TackroomError as error:
+        return _failed(error.message, FAILED)
+    except OSError as error:
+        return _failed(str(error), FAILED)
+
+
+def _failed(sentence: str, status: int) -> int:
+    click.echo(f"tackroom: {printable(sentence)}", err=True)
+    return status

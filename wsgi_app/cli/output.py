@@ -1,12 +1,23 @@
 """How the command prints data: tables for people, JSON for scripts."""
 
+import io
 import json
-from collections.abc import Callable
+import os
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import click
 
+from wsgi_app.cli.tables import table
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: what JSON may hold as it is, and what a terminal would obey: C1 controls, line and direction marks
+_OBEYED = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def json_option(what: str) -> Callable[[F], F]:
@@ -16,4 +27,56 @@ def json_option(what: str) -> Callable[[F], F]:
 
 def print_json(value: object) -> None:
     """Print a value as JSON, indented."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(_json(value, indent=2))
+
+
+def print_json_line(value: object) -> None:
+    """Print a value as JSON on one line."""
+    click.echo(_json(value))
+
+
+def print_json_list(values: Iterable[object]) -> None:
+    """Print values as a JSON array, each as soon as it is there."""
+    opening = "["
+    for value in values:
+        click.echo(opening + "\n" + textwrap.indent(_json(value, indent=2), "  "), nl=False)
+        opening = ","
+    click.echo("[]" if opening == "[" else "\n]")
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; on a terminal in colour and no wider than the window."""
+    click.echo(table(head, rows, width=window(), colour=True))
+
+
+def window() -> int | None:
+    """Return how many columns there are to print in, None when that is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def when(time: str | None) -> str:
+    """Return a time of the API (RFC 3339, UTC) as people read it, to the second and without the zone."""
+    return "" if time is None else time.partition(".")[0].rstrip("Z").replace("T", " ")
+
+
+def set_up_output() -> None:
+    """Let no character that the terminal cannot show end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def flush_lines() -> None:
+    """Write each line at once from now on, also into a pipe."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+
+
+def no_colour() -> bool:
+    """Return whether the environment asks for none: NO_COLOR with any text (no-color.org), or a dumb terminal."""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

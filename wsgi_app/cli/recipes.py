@@ -3,12 +3,15 @@
 import json
 import shlex
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import click
 
+from wsgi_app.cli import jobtext
 from wsgi_app.cli.client import Client
-from wsgi_app.cli.tables import table
+from wsgi_app.cli.names import system_names
+from wsgi_app.cli.output import json_option, print_json, print_table, window
+from wsgi_app.cli.tables import printable
 
 #: how a stock harness may be told its recipe, and the file in which it looks for that (harness-beaker.md 2.1)
 FORMS = {
@@ -18,14 +21,38 @@ FORMS = {
 }
 
 
+one_id = click.argument("recipe_id", metavar="R", type=click.IntRange(min=1))
+
+
 @click.group()
 def recipe() -> None:
-    """What a harness needs to know of a recipe, and how its set is getting on."""
+    """Look at recipes, tell stock harnesses of them."""
 
 
-@recipe.command()
-@click.argument("recipe_id", metavar="R", type=int)
-@click.option("--system", metavar="NAME", help="Assign the recipe to this system, if it names none.")
+@recipe.command(short_help="Show a recipe and its tasks.", epilog="Example: tackroom recipe show 14")
+@one_id
+@json_option("the recipe")
+def show(recipe_id: int, as_json: bool) -> None:
+    """Show recipe R: its job, system, watchdog and tasks, and what its harness and its logs said of each."""
+    client = Client.from_environment()
+    found = client.get(f"recipes/{recipe_id}/")
+    if as_json:
+        print_json(found)
+        return
+    summary = client.get(f"jobs/{found['job']}/summary")
+    (said,) = (said for said in summary["recipes"] if said["recipe"] == recipe_id)
+    click.echo(f"Of job {found['job']}, recipe set {found['recipe_set']}{_limits(found)}")
+    click.echo(jobtext.recipe_text(found, said, window()))
+
+
+@recipe.command(
+    short_help="Print what a stock harness needs.",
+    epilog="Example: tackroom recipe env 14 --system bench > /etc/profile.d/beaker-harness-env.sh",
+)
+@one_id
+@click.option(
+    "--system", metavar="NAME", shell_complete=system_names, help="Assign the recipe to this system, if it names none."
+)
 @click.option(
     "--format",
     "form",
@@ -40,18 +67,21 @@ def env(recipe_id: int, system: str | None, form: str) -> None:
     Makes one more key of the recipe, and assigns the recipe to its system.
     """
     client = Client.from_environment()
-    path = f"recipes/{recipe_id}/key" + (f"?system={system}" if system else "")
+    path = f"recipes/{recipe_id}/key" + (f"?system={quote(system)}" if system else "")
     made = client.call("POST", path).json()
     click.echo(harness_environment(recipe_id, made["url"], form))
 
 
-@recipe.command()
-@click.argument("recipe_id", metavar="R", type=int)
-@click.option("--json", "as_json", is_flag=True, help="Print the states as JSON.")
+@recipe.command(short_help="Show where its set meets.", epilog="Example: tackroom recipe sync 14")
+@one_id
+@json_option("the states")
 def sync(recipe_id: int, as_json: bool) -> None:
     """Show where the set of recipe R meets: who has reached which sync state, who waits, and for whom."""
     found = list(Client.from_environment().pages(f"recipes/{recipe_id}/sync/", "states"))
-    click.echo(json.dumps(found, indent=2) if as_json else sync_table(found))
+    if as_json:
+        print_json(found)
+    else:
+        print_table(("STATE", "RECIPE", "SYSTEM", "ROLE", "STATUS", "THERE SINCE", "", "SAID"), sync_rows(found))
 
 
 def harness_environment(recipe_id: int, url: str, form: str) -> str:
@@ -65,9 +95,9 @@ def harness_environment(recipe_id: int, url: str, form: str) -> str:
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
 
 
-def sync_table(states: list[dict[str, Any]]) -> str:
-    """Return the sync states of a recipe set as a table."""
-    rows = [
+def sync_rows(states: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Return a row for each sync state and each recipe of its set."""
+    return [
         (
             state["state"],
             one["recipe"],
@@ -81,4 +111,15 @@ def sync_table(states: list[dict[str, Any]]) -> str:
         for state in states
         for one in state["recipes"]
     ]
-    return table(("STATE", "RECIPE", "SYSTEM", "ROLE", "STATUS", "THERE SINCE", "", "SAID"), rows)
+
+
+def _limits(found: dict[str, Any]) -> str:
+    """Return what ends a recipe, in words."""
+    said = ""
+    if found["role"]:
+        said += f", role {printable(found['role'])}"
+    if found["watchdog"] is not None and not found["settled"]:
+        said += f", watchdog in {found['watchdog']} s"
+    if found["max_seconds"] is not None:
+        said += f", at most {found['max_seconds']} s"
+    return said + (", ends when a task fails" if found["stop_on_fail"] else "")

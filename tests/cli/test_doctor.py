@@ -1,0 +1,251 @@
+"""`tackroom doctor`: each thing is broken for real, and found with its mend."""
+
+import json
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import Lab, free_port, reachable_directory, running_lab, tackroom
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A Tackroom that is well."""
+    with running_lab("apache") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stopped() -> Iterator[Path]:
+    """The data of a Tackroom that was stopped while a recipe ran: nobody mends what a test breaks."""
+    with running_lab("none") as made:
+        made.job({"name": "t"})
+        made.claim()
+        made.stop()
+        yield made.data
+
+
+@pytest.fixture
+def data(stopped: Path) -> Iterator[Path]:
+    """A copy of that data, with its owners."""
+    place = reachable_directory()
+    subprocess.run(["cp", "-a", str(stopped), str(place / "data")], check=True)
+    yield place / "data"
+    shutil.rmtree(place)
+
+
+def examine(
+    environ: Mapping[str, str], home: Path, *before: str, prepare: Callable[[], None] | None = None
+) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Run the doctor; return its exit status and what it wants mended, by check."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TACKROOM_")}
+    done = subprocess.run(
+        [*before, *tackroom(), "doctor", "--json"],
+        env={**clean, "XDG_CONFIG_HOME": str(home), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        preexec_fn=prepare,
+    )
+    assert "Traceback" not in done.stderr, done
+    found = json.loads(done.stdout)
+    assert all(one["ok"] == (one["mend"] is None) for one in found)
+    assert done.returncode == (0 if all(one["ok"] for one in found) else 1)
+    return done.returncode, {one["check"]: one for one in found if not one["ok"]}
+
+
+def here(lab: Lab, **more: str) -> dict[str, str]:
+    """The environment of who sits at a lab's machine."""
+    return {"TACKROOM_DATA": str(lab.data), "TACKROOM_URL": lab.url, **more}
+
+
+def broken(data: Path, home: Path, *before: str) -> dict[str, dict[str, Any]]:
+    """Return what is to be mended of data whose server does not run, but for that."""
+    _, found = examine({"TACKROOM_DATA": str(data), "TACKROOM_URL": f"http://127.0.0.1:{free_port()}/"}, home, *before)
+    assert found.pop("server")["mend"].startswith("no Tackroom answers")
+    return found
+
+
+def test_all_is_well(lab: Lab, tmp_path: Path) -> None:
+    """Where nothing is wrong every line is ok, and the exit status is 0."""
+    assert examine(here(lab), tmp_path) == (0, {})
+    lines = lab.command("doctor").stdout.splitlines()
+    assert len(lines) > 15
+    assert all(line.startswith("ok ") for line in lines)
+
+
+def test_nothing_is_left_behind(data: Path, tmp_path: Path) -> None:
+    """Looking makes nothing that the owner of the data could not use, and is not a start of the server."""
+    before = {path: path.stat().st_uid for path in data.rglob("*")}
+    assert broken(data, tmp_path) == {}
+    after = {path: path.stat().st_uid for path in data.rglob("*")}
+    assert set(after.values()) <= set(before.values())
+    assert {path for path in after if path not in before} <= {data / "tackroom.db-wal", data / "tackroom.db-shm"}
+
+
+def test_a_setting_that_is_wrong(lab: Lab, tmp_path: Path) -> None:
+    """The settings are named; the rest is looked at all the same."""
+    _, found = examine(here(lab, TACKROOM_WORKERS="many"), tmp_path)
+    assert set(found) == {"settings"}
+    assert "workers" in found["settings"]["what"]
+
+
+def test_nobody_answers(tmp_path: Path) -> None:
+    """A closed port on a machine that has no Tackroom of its own."""
+    nowhere = {"TACKROOM_URL": f"http://127.0.0.1:{free_port()}/", "TACKROOM_DATA": str(tmp_path / "none")}
+    _, found = examine(nowhere, tmp_path)
+    assert set(found) == {"server"}
+    assert "tackroom serve" in found["server"]["mend"]
+
+
+def test_tokens_that_are_void(lab: Lab, tmp_path: Path) -> None:
+    """A void token of one's own, and the void token of this machine, have different mends."""
+    secret = lab.command("token", "create", "gone").stdout.strip()
+    [number] = [str(one["id"]) for one in lab.call("GET", "/tokens/").json["tokens"] if one["name"] == "gone"]
+    lab.command("token", "revoke", number)
+    _, found = examine(here(lab, TACKROOM_TOKEN=secret), tmp_path)
+    assert set(found) == {"token"}
+    assert "tackroom token create" in found["token"]["mend"]
+    assert secret not in json.dumps(found)
+    file = lab.data / "admin.token"
+    kept = file.read_text()
+    try:
+        file.write_text(secret + "\n")
+        _, found = examine(here(lab), tmp_path)
+    finally:
+        file.write_text(kept)
+    assert str(file) in found["token"]["mend"]
+
+
+def test_profiles(lab: Lab, tmp_path: Path) -> None:
+    """A file of tokens that others read, a token that is not there, and a file that is no TOML."""
+    file = tmp_path / "tackroom.toml"
+    file.write_text(f'[profiles.a]\nurl = "{lab.url}"\ntoken = "secret"\n')
+    file.chmod(0o644)
+    assert examine(here(lab), tmp_path)[1]["profiles"]["mend"] == f"chmod 600 {file}"
+    file.chmod(0o600)
+    assert examine(here(lab), tmp_path) == (0, {})
+    file.write_text(f'[profiles.a]\nurl = "{lab.url}"\ntoken_file = "a.token"\n')
+    assert "a.token is not there" in examine(here(lab), tmp_path)[1]["profiles"]["what"]
+    file.write_text("[profiles")
+    assert {"profiles", "server"} <= set(examine(here(lab), tmp_path)[1])
+
+
+def test_base_url(lab: Lab, tmp_path: Path) -> None:
+    """One that leads nowhere, and one that is none; its password is not shown."""
+    for url in (f"http://me:hunter2@127.0.0.1:{free_port()}/", "lab.example"):
+        _, found = examine(here(lab, TACKROOM_BASE_URL=url), tmp_path)
+        assert set(found) == {"base_url"}
+        assert "hunter2" not in json.dumps(found)
+    assert examine(here(lab, TACKROOM_BASE_URL=lab.url + "/"), tmp_path) == (0, {})
+
+
+def test_jobs_that_wait_for_systems_that_are_away(lab: Lab, tmp_path: Path) -> None:
+    """A queued job whose only system does not ask for work is told, with how to start its harness."""
+    job = lab.job({"name": "t"}, system="sleeper")
+    _, found = examine(here(lab), tmp_path)
+    lab.command("job", "cancel", str(job["id"]))
+    assert set(found) == {"systems"}
+    assert "tackroom harness --system sleeper" in found["systems"]["mend"]
+    assert examine(here(lab), tmp_path) == (0, {})
+
+
+def test_few_descriptors(lab: Lab, tmp_path: Path) -> None:
+    """A limit of open files that the threads would exceed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, found = examine(here(lab), tmp_path, prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard)))
+    assert set(found) == {"descriptors"}
+    assert "ulimit -n" in found["descriptors"]["mend"]
+
+
+def test_rights_and_owners(data: Path, tmp_path: Path) -> None:
+    """A directory that is open to others, a token that they can read, and a file of somebody else's."""
+    data.chmod(0o755)
+    assert broken(data, tmp_path)["rights"]["mend"] == f"chmod o= {data}"
+    data.chmod(0o750)
+    (data / "admin.token").chmod(0o644)
+    assert "admin.token" in broken(data, tmp_path)["rights"]["mend"]
+    (data / "admin.token").chmod(0o600)
+    if os.geteuid() == 0:
+        os.chown(data / "logs" / "recipes", 12345, 12345)
+        assert "chown" in broken(data, tmp_path)["owner"]["mend"]
+
+
+def test_a_corrupt_database(data: Path, tmp_path: Path) -> None:
+    """Pages that are overwritten are found; so is a file that is no database at all."""
+    path = data / "tackroom.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + os.urandom(len(whole) - 8192))
+    assert "backup" in broken(data, tmp_path)["database"]["mend"]
+    path.write_bytes(b"nothing of the kind" * 1000)
+    assert set(broken(data, tmp_path)) == {"database"}
+
+
+def change(data: Path, statement: str, *values: object) -> None:
+    """Change the database as nobody should, without changing whose its files are."""
+    path = data / "tackroom.db"
+    owner = path.stat()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement, values)
+    for file in data.glob("tackroom.db*"):
+        os.chown(file, owner.st_uid, owner.st_gid)
+
+
+def test_another_schema(data: Path, tmp_path: Path) -> None:
+    """A database of another version of the program."""
+    change(data, "UPDATE alembic_version SET version_num = '0001'")
+    found = broken(data, tmp_path)
+    assert set(found) == {"schema"}
+    assert "0001" in found["schema"]["what"]
+
+
+def test_a_gate_that_is_not_the_databases(data: Path, tmp_path: Path) -> None:
+    """A gate file that is missing, and one that nobody gave."""
+    [gate] = (data / "gate").iterdir()
+    key = next(path for path in gate.iterdir() if path.name.startswith("key-"))
+    key.rename(data / "elsewhere")
+    assert set(broken(data, tmp_path)) == {"gate"}
+    (data / "elsewhere").rename(key)
+    assert broken(data, tmp_path) == {}
+    (gate / "open").touch()
+    assert gate.name in broken(data, tmp_path)["gate"]["what"]
+
+
+def test_processes_that_do_not_do_their_work(data: Path, tmp_path: Path) -> None:
+    """A watchdog that expired long ago, and a recipe that ended long ago and is not settled."""
+    change(data, "UPDATE recipes SET watchdog = ?", time.time() - 100)
+    assert set(broken(data, tmp_path)) == {"timer"}
+    long_ago = time.time() - 10_000
+    change(data, "UPDATE recipes SET status = 'Completed', finished = ?", long_ago)
+    assert set(broken(data, tmp_path)) == {"indexer"}
+
+
+def test_an_indexer_that_is_gone(data: Path, tmp_path: Path) -> None:
+    """What a killed serve leaves behind says that it runs; nobody holds the indexer's lock."""
+    url = data / "run" / "url"
+    url.write_text(f"http://127.0.0.1:{free_port()}/\n")
+    os.chown(url, data.stat().st_uid, data.stat().st_gid)
+    found = broken(data, tmp_path)
+    assert set(found) == {"indexer"}
+    assert "does not run" in found["indexer"]["what"]
+
+
+def test_a_disk_that_is_nearly_full(data: Path, tmp_path: Path) -> None:
+    """Little room, and few files left, on a small disk of its own."""
+    script = (
+        'mount -t tmpfs -o size=64m,nr_inodes=900 tmpfs "$1/small" && cp -a "$1/data" "$1/small/" && '
+        'export TACKROOM_DATA="$1/small/data" && shift && exec "$@"'
+    )
+    (data.parent / "small").mkdir()
+    own = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    found = broken(data, tmp_path, *own, "sh", "-c", script, "sh", str(data.parent))
+    assert {"space", "inodes"} <= set(found)

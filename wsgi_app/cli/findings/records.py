@@ -1,0 +1,138 @@
+"""The database, read only: whether it is sound, and what it says of the processes that should have done something."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection
+
+from wsgi_app.cli.findings.finding import Finding
+from wsgi_app.cli.place import as_owner
+from wsgi_app.clock import system_clock
+from wsgi_app.config import Config
+from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.gate import Gate
+from wsgi_app.core.gateimage import image_of
+from wsgi_app.core.notifier import News, Notifier
+from wsgi_app.errors import TackroomError
+from wsgi_app.indexer import presence
+from wsgi_app.store import census, recipes
+from wsgi_app.store.db import Database
+
+#: what the timer and the indexer do takes seconds; after that they are not at work
+OVERDUE_SECONDS = 30
+#: the gate follows the database: a difference counts when it is still there then
+GATE_SECONDS = 1.5
+
+RESTORE = "stop 'tackroom serve', put a backup in its place (docs: reference, files), and start it again"
+
+
+def records(config: Config) -> Iterator[Finding]:
+    """Look at the database; what needs a sound one of this program's version comes after that is known."""
+    with as_owner(config.data):
+        try:
+            trouble, version = _checked(config.database)
+        except sqlite3.Error as error:
+            trouble, version = str(error), None
+        if trouble != "ok":
+            yield Finding("database", f"{config.database}: {trouble}", RESTORE)
+            return
+        yield Finding("database", f"{config.database} is sound")
+        wanted = _newest_schema()
+        if version != wanted:
+            yield Finding(
+                "schema",
+                f"the database has schema {version}, this program wants {wanted}",
+                "run the program that 'tackroom serve' runs; its start brings an older database up to date",
+            )
+            return
+        yield Finding("schema", f"schema {version}")
+        database = Database(config.database)
+        try:
+            yield _gate(config, database)
+            with database.read() as tx:
+                yield _watchdogs(tx)
+                yield _index(config, tx)
+        except TackroomError as error:
+            yield Finding("database", error.message, "try again; if it stays so, look who holds the database: fuser")
+        finally:
+            database.close()
+
+
+def _checked(path: Path) -> tuple[str, str | None]:
+    """Return what SQLite says of the file (`ok`), and its schema version."""
+    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=20)) as connection:
+        [[said]] = connection.execute("PRAGMA quick_check(1)").fetchall()
+        [[version]] = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    return said, version
+
+
+def _newest_schema() -> str | None:
+    # Alembic takes a third of a second to import, for which every other command would have to wait
+    from alembic.script import ScriptDirectory
+
+    from wsgi_app.store.migrations import alembic_config
+
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+def _gate(config: Config, database: Database) -> Finding:
+    """Compare the gate with what the database says that it should be; twice, for it follows a moment later."""
+    gate = Gate(config.gate)
+    ground = Ground(config, database, gate, system_clock, Notifier(lambda _: News(0, ()), 1))
+    differing = _differing(ground)
+    if differing:
+        time.sleep(GATE_SECONDS)
+        differing &= _differing(ground)
+    if differing:
+        which = " ".join(str(number) for number in sorted(differing)[:10])
+        return Finding(
+            "gate",
+            f"the gate is not what the database says, of recipes {which}",
+            "'tackroom serve' mends it at its start and every minute: start it, or see why its timer does not run",
+        )
+    return Finding("gate", "the gate is what the database says")
+
+
+def _differing(ground: Ground) -> set[int]:
+    with ground.read() as tx:
+        change = Change(tx, ground.clock())
+        return {
+            recipe.id
+            for recipe in recipes.unsettled_recipes(tx)
+            if ground.gate.names(recipe.id) != image_of(change, ground, recipe)
+        }
+
+
+def _watchdogs(tx: Connection) -> Finding:
+    late = recipes.overdue_sets(tx, time.time() - OVERDUE_SECONDS)
+    if late:
+        return Finding(
+            "timer",
+            f"{len(late)} recipe sets are past their watchdogs, and nobody has aborted them",
+            "the timer does not run: start 'tackroom serve', or see in its output why the timer ends",
+        )
+    return Finding("timer", "no watchdog is overdue")
+
+
+def _index(config: Config, tx: Connection) -> Finding:
+    """Look whether the indexer is at work while Tackroom runs, and whether it keeps up."""
+    if (config.run / "url").exists() and not presence.is_present(config.run):
+        return Finding("indexer", "the indexer does not run", "see in the output of 'tackroom serve' why it ends")
+    waiting = census.unsettled(tx)
+    late = [recipe.id for recipe in recipes.late_recipes(tx)]
+    most = config.settle_seconds + OVERDUE_SECONDS
+    mend = "the indexer does not run, or cannot read them: start 'tackroom serve', or see its output"
+    if late:
+        shown = " ".join(map(str, late[:10]))
+        return Finding(
+            "indexer", f"logs of {len(late)} recipes wait to be read, though they are settled: {shown}", mend
+        )
+    if waiting.since is not None and time.time() - waiting.since > most:
+        return Finding(
+            "indexer", f"{waiting.recipes} recipes have finished more than {most} s ago and are not settled", mend
+        )
+    return Finding("indexer", f"{waiting.recipes} finished recipes wait for it")

@@ -1,0 +1,86 @@
+"""The server, over HTTP: whether it answers and is ready, which version it is, and what its clock says."""
+
+import time
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from wsgi_app import __version__
+from wsgi_app.cli.client import Client, LocalServer, Refused, Unreachable
+from wsgi_app.cli.findings.finding import Finding
+from wsgi_app.config import STARS, Config, without_password
+
+#: seconds by which clocks may differ: the Date header knows whole ones
+SKEW_SECONDS = 5.0
+
+
+def server(client: Client, local: LocalServer | None) -> Iterator[Finding]:
+    """Look at the server that the command talks to."""
+    try:
+        client.call("GET", "readyz")
+    except Unreachable as error:
+        yield Finding("server", f"no answer at {client.url}", str(error))
+        return
+    except Refused as error:
+        yield Finding("server", f"{client.url} is not ready", str(error))
+        return
+    yield Finding("server", f"Tackroom answers at {client.url}")
+    yield _version(client)
+    yield _clock(client)
+    yield _token(client, local)
+
+
+def base_url(config: Config) -> Finding:
+    """Look whether the URL that others are told leads here."""
+    shown = without_password(config.base_url)
+    if not config.base_url:
+        return Finding("base_url", "base_url is not set: serve tells others the address that it listens on")
+    mend = "set base_url to the URL under which the systems reach this Tackroom, with a slash at its end"
+    if not (config.base_url.startswith(("http://", "https://")) and config.base_url.endswith(config.prefix)):
+        return Finding("base_url", f"base_url is {shown}: no http URL that ends in {config.prefix}", mend)
+    try:
+        Client(config.base_url, None).call("GET", "livez", seconds=10)
+    except (Unreachable, Refused) as error:
+        return Finding("base_url", f"base_url is {shown}: {str(error).replace(config.base_url, shown)}", mend)
+    return Finding("base_url", f"base_url is {shown}, and it answers")
+
+
+def _version(client: Client) -> Finding:
+    words = client.call("GET", "").data.decode("utf-8", "replace").split(maxsplit=2)
+    theirs = words[1] if words[:1] == ["Tackroom"] and len(words) > 1 else "of another kind"
+    if theirs != __version__:
+        return Finding(
+            "version",
+            f"the server is {theirs}, this command {__version__}",
+            "use the command of the server's version, or start the server again after an upgrade",
+        )
+    return Finding("version", f"both are {__version__}")
+
+
+def _clock(client: Client) -> Finding:
+    before = time.time()
+    said = client.call("GET", "livez").headers.get("Date")
+    middle = (before + time.time()) / 2
+    if said is None:
+        return Finding("clock", "the server does not say what time it is")
+    skew = parsedate_to_datetime(said).timestamp() + 0.5 - middle
+    if abs(skew) > SKEW_SECONDS:
+        return Finding("clock", f"the server's clock is {skew:+.0f} s from ours", "let both follow an NTP server")
+    return Finding("clock", "the server's clock is ours")
+
+
+def _token(client: Client, local: LocalServer | None) -> Finding:
+    if not client.token:
+        return Finding("token", "no token: what is public can be read")
+    try:
+        client.call("GET", "tokens/?limit=1")
+    except Refused as error:
+        if error.status != 401:
+            return Finding("token", f"the token is not taken: {error}", "see what the server's output says")
+        if local is not None and client.token == local.token:
+            file: Path = local.data / "admin.token"
+            mend = f"remove {file} and start 'tackroom serve' again: it makes a new one"
+        else:
+            mend = "an admin makes another: tackroom token create NAME; say it in TACKROOM_TOKEN or your profile"
+        return Finding("token", f"the token {client.token[:4]}{STARS} is void or has expired", mend)
+    return Finding("token", "the token is valid")

@@ -1,0 +1,39 @@
+"""Bearing with a server that does not answer for a while: it is restarted, or the network is down."""
+
+import time
+from collections.abc import Callable
+
+from wsgi_app.cli.client import Refused, Unreachable
+
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 10.0
+#: what passes by itself: a slow line, too many calls; and everything from 500 on
+_PASSING = (408, 429)
+
+
+class Patience:
+    """Pauses, longer each time, until something works again; gives up `seconds` after the first failure in a row."""
+
+    def __init__(self, seconds: float, say: Callable[[str], None]) -> None:
+        self._seconds = seconds
+        self._say = say
+        self._until: float | None = None
+        self._pause = FIRST_PAUSE
+
+    def rest(self) -> None:
+        """Something has worked."""
+        self._until = None
+        self._pause = FIRST_PAUSE
+
+    def bear(self, trouble: Unreachable | Refused) -> None:
+        """Pause before the next try, or raise the trouble: it is no passing one, or has lasted too long."""
+        if isinstance(trouble, Refused) and trouble.status < 500 and trouble.status not in _PASSING:
+            raise trouble
+        now = time.monotonic()
+        if self._until is None:
+            self._until = now + self._seconds
+            self._say(f"trying again: {trouble}")
+        if now >= self._until:
+            raise trouble
+        time.sleep(min(self._pause, self._until - now))
+        self._pause = min(LONGEST_PAUSE, 2 * self._pause)
