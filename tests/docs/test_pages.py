@@ -1,15 +1,12 @@
 """Pages that strangers read: their links lead somewhere, their commands exist."""
 
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 from pages import ROOT, Page, pages
-
-from wsgi_app.cli.main import tackroom
+from typed import require
 
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _BLOCK = re.compile(r"^( *)```console\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
@@ -38,6 +35,16 @@ def _slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
+def test_no_page_is_lost() -> None:
+    """Every page of the documentation is in a table of contents."""
+    listed = {ROOT / "docs" / "index.md"}
+    for path in pages():
+        for block in _TOCTREE.findall(path.read_text(encoding="utf-8")):
+            listed |= {path.parent / f"{entry}.md" for entry in block.split("\n") if entry and entry[0] != ":"}
+    news = ROOT / "docs" / "changelog.d"
+    assert {path for path in pages() if path.is_relative_to(ROOT / "docs") and path.parent != news} == listed
+
+
 @PAGES
 def test_contents(path: Path) -> None:
     """Every entry of a table of contents is a page."""
@@ -50,11 +57,9 @@ def test_contents(path: Path) -> None:
 def test_commands(path: Path) -> None:
     """Every `tackroom` and `make` that a page shows exists, with the options that it is shown with."""
     for line in _commands(path.read_text(encoding="utf-8")):
-        words = [word for word in shlex.split(line, comments=True) if not re.match(r"[A-Z_]+=", word)]
-        if words and words[0].endswith("bin/tackroom"):
-            _require(words[1:], line)
-        elif words and words[0] == "make":
-            assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text(encoding="utf-8"), line
+        require(line)
+        if line.startswith("make "):
+            assert f"\n{line.split()[1]}:" in (ROOT / "Makefile").read_text(encoding="utf-8"), line
 
 
 def _commands(text: str) -> Iterator[str]:
@@ -62,16 +67,3 @@ def _commands(text: str) -> Iterator[str]:
         for line in block.splitlines():
             if line.startswith(f"{indent}$ "):
                 yield line[len(indent) + 2 :]
-
-
-def _require(words: list[str], line: str) -> None:
-    command: click.Command = tackroom
-    while isinstance(command, click.Group):
-        assert words, f"which subcommand? {line}"
-        assert words[0] in command.commands, line
-        command = command.commands[words.pop(0)]
-    there = {option for parameter in command.params for option in parameter.opts}
-    for word in words:
-        if word in (">", "|"):
-            break
-        assert not word.startswith("-") or word in there, line

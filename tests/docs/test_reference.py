@@ -1,103 +1,80 @@
-"""The reference says what there is, and nothing else: settings, command, URLs, errors, formats, events, states."""
+"""Everything public is in the reference, and says what it is."""
 
 import argparse
 import ast
-import enum
-import importlib
-import pkgutil
 import re
 from collections.abc import Iterator
 
 import click
 import pytest
 from pages import ROOT, code, reference
+from tackroom_reference import PARTS, command, errors, events, formats, states, urls
+from typed import require
 
-import wsgi_app
-from wsgi_app import states
-from wsgi_app.app import MOUNTS, Application
-from wsgi_app.cli.jobs import VERDICTS
-from wsgi_app.cli.main import FAILED, REFUSED, UNREACHABLE, WRONG_USE, tackroom
-from wsgi_app.config import ENV_PREFIX, Config, settings
-from wsgi_app.errors import TackroomError
+from wsgi_app.cli.jobs import UNSETTLED, VERDICTS
+from wsgi_app.cli.main import FAILED, tackroom
+from wsgi_app.config import ENV_PREFIX, settings
+from wsgi_app.core.topics import TOPICS
 from wsgi_app.harnesses.local import harness
 from wsgi_app.harnesses.local.__main__ import parser
-from wsgi_app.indexer.formats import FORMATS
-from wsgi_app.protocols.harness.wire import STATUS as HARNESS_STATUS
-from wsgi_app.protocols.native.wire import STATUS as NATIVE_STATUS
-from wsgi_app.protocols.web import Face, status_of
 
 PACKAGE = ROOT / "wsgi_app"
 
-#: what the page of URLs calls the parts of a rule
-PLACEHOLDERS = {
-    "<id:recipe>": "R",
-    "<id:task>": "T",
-    "<id:result>": "N",
-    "<id:job>": "J",
-    "<rest:name>": "P",
-    "<name>": "NAME",
-    "<state>": "STATE",
-}
-
-
-def commands(group: click.Group, name: str) -> Iterator[tuple[str, click.Command]]:
-    """Yield the subcommands that are not hidden, each with the words that call it; groups only for their members."""
-    for word, command in group.commands.items():
-        if command.hidden:
-            continue
-        if isinstance(command, click.Group):
-            yield from commands(command, f"{name} {word}")
-        else:
-            yield f"{name} {word}", command
-
-
-COMMANDS = dict(commands(tackroom, "tackroom"))
+COMMANDS = dict(command.walk(tackroom, "tackroom"))
+KINDS = errors.kinds()
 
 
 def test_settings() -> None:
-    """Every setting is there in its order, with variable, default and meaning; no other is."""
-    rows = [(code(row[0]), code(row[1]), code(row[2]), row[3]) for row in reference("settings").rows("Settings")]
-    assert rows == [
-        (
-            [setting.name],
-            [ENV_PREFIX + setting.name.upper()],
-            [shown] if (shown := _default(setting.default)) else [],
-            setting.metadata["doc"],
-        )
-        for setting in settings()
-    ]
-
-
-def _default(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return " ".join(value) if isinstance(value, tuple) else str(value)
+    """Every setting is on its page, and has a sentence about it."""
+    assert [code(row[0])[0] for row in reference("settings").rows()] == [setting.name for setting in settings()]
+    for setting in settings():
+        assert setting.metadata["doc"].endswith("."), setting.name
 
 
 def test_subcommands() -> None:
-    """Every subcommand that is not hidden has a section; no other does."""
+    """Every subcommand that is not hidden has a section."""
     assert {heading for heading in reference("command").headings if heading.startswith("tackroom ")} == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_options(name: str) -> None:
-    """Every option of a subcommand is in its section; no other is."""
-    written = {code(row[0])[0].split()[0] for row in reference("command").rows(name)}
-    there = {
-        option
-        for parameter in COMMANDS[name].params
-        if isinstance(parameter, click.Option) and not parameter.hidden
-        for option in (*parameter.opts, *parameter.secondary_opts)
-    }
-    assert written == there
+def test_help(name: str) -> None:
+    """A subcommand's help says what it does, what its arguments and each of its options are, and how it is called."""
+    shown = COMMANDS[name]
+    assert (shown.help or "").strip(), name
+    for parameter in shown.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help or parameter.hidden, (name, parameter.name)
+        else:
+            assert isinstance(parameter, click.Argument)
+            for word in re.findall(r"\w+", parameter.make_metavar(click.Context(shown))):
+                assert re.search(rf"\b{word}", f"{shown.help} {shown.epilog}", re.IGNORECASE), (name, word)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples(name: str) -> None:
+    """What a subcommand's help shows as an example can be typed."""
+    for example in re.findall(r"(?<![\w'])tackroom [^;\n]+", command.prose(COMMANDS[name].epilog or "")):
+        require(example)
+
+
+def test_groups() -> None:
+    """A group of subcommands says what they are about."""
+    for group in _groups(tackroom):
+        assert (group.help or "").strip(), group.name
+
+
+def _groups(group: click.Group) -> Iterator[click.Group]:
+    yield group
+    for member in group.commands.values():
+        if isinstance(member, click.Group):
+            yield from _groups(member)
 
 
 def test_exit_statuses() -> None:
-    """The command's exit statuses are all there; no other is."""
-    written = {int(row[0]) for row in reference("command").rows("Exit statuses")}
-    assert written == {0, FAILED, WRONG_USE, UNREACHABLE, REFUSED, 130, *VERDICTS.values()}
-    verdicts = {code(row[0])[0]: int(row[1]) for row in reference("states").rows("Verdict")}
-    assert verdicts == VERDICTS
+    """The command's exit statuses are all on its page, each in words, and so are the variables that it looks at."""
+    page = reference("command")
+    assert {int(row[0]) for row in page.rows("Exit statuses")} >= {0, FAILED, *VERDICTS.values(), UNSETTLED}
+    assert all(row[1] for row in [*page.rows("Exit statuses"), *page.rows("Where it calls")])
 
 
 def test_harness() -> None:
@@ -120,54 +97,39 @@ def test_environment_variables() -> None:
     there = {name for path in PACKAGE.rglob("*.py") for name in named.findall(path.read_text(encoding="utf-8"))}
     there |= {ENV_PREFIX + setting.name.upper() for setting in settings()}
     pages = (reference(name) for name in ("command", "settings", "harness"))
-    written = {name for page in pages for name in named.findall(page.path.read_text(encoding="utf-8"))}
+    written = {name for page in pages for name in named.findall(page.text)}
     # a header of httpd's, as WSGI spells it
     assert written == there - {"TACKROOM_CLIENT"}
 
 
-def test_urls(application: Application, config: Config) -> None:
-    """Every URL rule is there with each of its methods; no other is."""
-    rows = [row for row in reference("urls").rows() if row[0].startswith("`")]
-    written = [(method, code(row[1])[0]) for row in rows for method in code(row[0])]
-    assert sorted(written) == sorted(set(written))
-    assert set(written) == set(_routes(application, config))
-    assert {row[-1] for row in rows} == {"stable", "unstable"}
-
-
-def _routes(application: Application, config: Config) -> Iterator[tuple[str, str]]:
-    for make in {make for _, make in MOUNTS}:
-        face = make(application.gateway, config)
-        assert isinstance(face, Face)
-        for route in face.routes:
-            path = route.rule
-            for rule, word in PLACEHOLDERS.items():
-                path = path.replace(rule, word)
-            assert "<" not in path, f"what does the page of URLs call the parts of {path}?"
-            yield from ((method, path) for method in route.methods)
+def test_urls() -> None:
+    """Every operation of the OpenAPI document is on the page of URLs, and says what it is, for whom, and how stable."""
+    there = urls.operations()
+    for path, method, said in there:
+        assert said["summary"], (method, path)
+        assert said["x-access"], (method, path)
+        assert said["x-stability"] in ("stable", "unstable"), (method, path)
+    rows = [row for row in reference("urls").rows() if row[-1] in ("stable", "unstable")]
+    written = [(code(row[1])[0], method.lower()) for row in rows for method in code(row[0])]
+    assert sorted(written) == sorted((path, method) for path, method, _ in there)
 
 
 def test_errors() -> None:
-    """Every error code is there with the status that a protocol gives it; no other is."""
-    for module in pkgutil.walk_packages(wsgi_app.__path__, "wsgi_app."):
-        if not module.name.endswith("__main__") and ".migrations" not in module.name:
-            importlib.import_module(module.name)
-    written = {code(row[0])[0]: int(row[1]) for row in reference("errors").rows() if row[1].isdigit()}
-    there = {kind.code: kind for kind in _below(TackroomError)}
-    assert set(written) == set(there)
-    for name, kind in there.items():
-        assert written[name] in (status_of(kind(), HARNESS_STATUS), status_of(kind(), NATIVE_STATUS)), name
-
-
-def _below(kind: type[TackroomError]) -> Iterator[type[TackroomError]]:
-    for subclass in kind.__subclasses__():
-        yield subclass
-        yield from _below(subclass)
+    """Every error has a code of its own, is on its page, and says what it means."""
+    codes = [kind.code for kind in KINDS]
+    assert len(codes) == len(set(codes))
+    assert {code(row[0])[0] for row in reference("errors").rows()} == set(codes)
+    for kind in KINDS:
+        assert "code" in vars(kind), kind
+        assert vars(kind)["__doc__"], kind
 
 
 def test_formats() -> None:
-    """Every log format has a section; no other does."""
-    written = {name for heading in reference("formats").headings for name in code(heading)}
-    assert written == {format_.name for format_ in FORMATS if format_.name is not None}
+    """Every log format has a section, and its module a sentence for the table; no other does."""
+    described = formats.described()
+    page = reference("formats")
+    assert {name for heading in page.headings for name in code(heading)} == set(described)
+    assert all(described.values()), described
 
 
 def test_marks() -> None:
@@ -181,34 +143,57 @@ def test_marks() -> None:
         for name in name
         if name
     }
-    assert written == set(_first_words("indexer", {"Mark", "_Issue"}))
+    assert written == {name for name, _ in _calls("indexer", {"Mark", "_Issue"})}
 
 
 def test_events() -> None:
-    """Every topic of which events are written is there; no other is."""
-    written = {code(row[0])[0] for row in reference("events").rows()}
-    assert written == set(_first_words("core", {"event"}))
+    """Every topic of which events are written is there, with when; no other is."""
+    assert [code(row[0])[0] for row in reference("events").rows()] == list(TOPICS)
+    assert {topic for topic, _ in _calls("core", {"event"})} == set(TOPICS)
+    assert all(topic.when for topic in TOPICS.values())
 
 
-def _first_words(package: str, callees: set[str]) -> Iterator[str]:
-    """Yield the texts with which these are called in a package."""
+def test_event_data() -> None:
+    """Every name in an event's data is in its topic; no other is."""
+    named: dict[str, set[str]] = {topic: set() for topic in TOPICS}
+    for topic, call in _calls("core", {"event"}):
+        named[topic] |= {keyword.arg for keyword in call.keywords if keyword.arg}
+    # the events of recipes and tasks have a core that is always there, and what the caller adds
+    always = {"recipe": {"status", "result", "settled", "system"}, "task": {"status", "result"}}
+    for topic, names in always.items():
+        named[topic] |= names
+    for path in (PACKAGE / "core").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and (topic := _called(node).removesuffix("_event")) in always:
+                named[topic] |= {keyword.arg for keyword in node.keywords if keyword.arg}
+    assert {topic: set(TOPICS[topic].data) for topic in TOPICS} == named
+
+
+def _calls(package: str, callees: set[str]) -> Iterator[tuple[str, ast.Call]]:
+    """Yield the calls of these in a package whose first argument is a text, with that."""
     for path in (PACKAGE / package).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or not node.args:
+            if not isinstance(node, ast.Call) or not node.args or _called(node) not in callees:
                 continue
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if name in callees and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
-                yield node.args[0].value
+            if isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
+                yield node.args[0].value, node
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [kind for kind in vars(states).values() if isinstance(kind, type) and issubclass(kind, enum.Enum) and list(kind)],
-)
-def test_states(kind: type[enum.Enum]) -> None:
-    """Every value of every state is there, in its order; no other is."""
-    written = [code(row[0])[0] for row in reference("states").rows(kind.__name__)]
-    there = [value.value for value in kind]
-    # the verdicts stand in the order in which they are decided
-    assert (sorted(written), sorted(there)) == (sorted(there), sorted(there))
-    assert kind is states.Verdict or written == there
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+@pytest.mark.parametrize("name", states.kinds())
+def test_states(name: str) -> None:
+    """Every value of every state is there, in its order, with its meaning."""
+    kind = states.kinds()[name]
+    assert [code(row[0])[0] for row in reference("states").rows(name)] == [value.value for value in kind]
+    assert set(states.meanings(kind)) == {value.name for value in kind}
+
+
+def test_parts() -> None:
+    """Everything that can be made from the code is asked for by a page."""
+    asked = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md"))
+    for part in PARTS:
+        assert f"```{{tackroom}} {part}" in asked
+    assert events.events() in reference("events").text
