@@ -26,7 +26,7 @@ def run(data: Path, *words: str, user: str | None = None) -> "subprocess.Complet
     """Run `tackroom index`, as another user where root runs the tests."""
     environ = {**os.environ, "TACKROOM_DATA": str(data)}
     vector = [*tackroom(), "index", *words]
-    groups = [] if user else None
+    groups: list[str] | None = [] if user else None
     return subprocess.run(
         vector, env=environ, capture_output=True, text=True, check=False, user=user, extra_groups=groups, cwd="/"
     )

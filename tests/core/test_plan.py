@@ -29,8 +29,8 @@ def asking(number: int, group: int, name: str | None, tags: frozenset[str]) -> R
     """A queued recipe."""
     return Recipe(
         id=number, job=1, recipe_set=group, system=name, assigned=None, requires=Requires(None, tuple(tags)), role=None,
-        status=RecipeStatus.QUEUED, cancelling=False, settled=False, late=False, damaged=0, result=ResultValue.NEW, reason=None,
-        watchdog=None, max_seconds=None, stop_on_fail=False, started=None, finished=None, closes=None,
+        status=RecipeStatus.QUEUED, cancelling=False, settled=False, late=False, damaged=0, result=ResultValue.NEW,
+        reason=None, watchdog=None, max_seconds=None, stop_on_fail=False, started=None, finished=None, closes=None,
         install_started=None, install_finished=None, postinstall_finished=None,
     )  # fmt: skip
 

@@ -260,8 +260,8 @@ def recipe(number: int, kind: str | None, tags: frozenset[str]) -> Recipe:
     """A queued recipe with these requirements."""
     return Recipe(
         id=number, job=1, recipe_set=1, system=None, assigned=None, requires=Requires(kind, tuple(tags)), role=None,
-        status=RecipeStatus.QUEUED, cancelling=False, settled=False, late=False, damaged=0, result=ResultValue.NEW, reason=None,
-        watchdog=None, max_seconds=None, stop_on_fail=False, started=None, finished=None, closes=None,
+        status=RecipeStatus.QUEUED, cancelling=False, settled=False, late=False, damaged=0, result=ResultValue.NEW,
+        reason=None, watchdog=None, max_seconds=None, stop_on_fail=False, started=None, finished=None, closes=None,
         install_started=None, install_finished=None, postinstall_finished=None,
     )  # fmt: skip
 
