@@ -36,7 +36,8 @@ WORDS = [
     b"<?xml ", b"encoding='utf-16'?>", b"\xb3\x29", b"\xb3\x29\x01\x08", b"\xc2\x9b", b"\xe2\x80\xa8", b"\xef\xbf\xbf",
     b"<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass>", b"<LAVA_SIGNAL_STARTRUN a>", b"<LAVA_SIGNAL_ENDTC a>",
     b":: [   FAIL   ] :: ", b"::   TEST PROTOCOL", b"FAIL: a", b"PASS: b", b"XFAIL: c", b"# TOTAL: 3",
-    b"REASON: r", b"Test t PASS", b"=== ", b":: [ 10:00:00 ] :: [  BEGIN   ] :: ",
+    b"REASON: r", b"\x1b[1;31m", b"\x1b[0m", b"'", b"Unhandled 64-bit el1h", b"# selftests: a: b", b"ok",
+    b"Test t PASS", b"=== ", b":: [ 10:00:00 ] :: [  BEGIN   ] :: ",
 ]  # fmt: skip
 STRUCK = [b"\0", b"\x1b[31m", b"\n", b"\r", b"\xff", b"<", b"\xb3", b'"', b"\xc2"]
 NAMES = ["console.log", "a.xml", "test-suite.log", "vmcore"]
@@ -202,6 +203,9 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "console-paths": repeated(b"kernel BUG at " + b"/x" * 400 + b"\n", KERNEL),
     "console-titles": repeated(b"BUG: " + b"1 2 " * 200 + b"\n", KERNEL),
     "console-oopses": repeated(b"Internal error: x Oops: 0000 a_b general protection \n", KERNEL),
+    "console-words": repeated(b"Oops: " + b"x" * 5000 + b"\n", KERNEL),
+    "console-dies": repeated(b"Oops: " + b"a b " * 1500 + b"#1]\n", KERNEL),
+    "console-colours": repeated(b"\x1b[1;1;1" * 700 + b"mBUG: x\n", KERNEL),
     "console-tests": repeated(b"    # Subtest: s\n        not ok 1 - x\n", KERNEL),
     "junit-elements": repeated(b"<testcase/>", SUITE),
     "junit-depth": repeated(b"<testsuite>"),

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 from attrs import define, field
 
-from wsgi_app.indexer.formats.format import MAX_TEXT, Format, Found, Line, text
+from wsgi_app.indexer.formats.format import MAX_TEXT, Format, Found, Line, path, text
+from wsgi_app.indexer.formats.prefix import COLOUR
 from wsgi_app.model import ParsedResult
 from wsgi_app.states import ResultValue
 
 _WORDS = rb"X?PASS|X?FAIL|SKIP|ERROR"
-_COLOUR = rb"(?:\x1b\[[\d;]{0,16}m){0,4}"
+_COLOUR = COLOUR + rb"{0,4}"
 #: a test's status, coloured or not: word and name
 STATUS = re.compile(_COLOUR + rb"(" + _WORDS + rb")" + _COLOUR + rb": (\S.*)$")
 _INTERESTING = re.compile(
@@ -86,7 +87,7 @@ class Counts:
         self._seen, self._skipped, self._begun = 0, 0, False
         if told != seen:
             message = f"the summary counts {told} tests, the log tells of {seen}"
-            yield ParsedResult(place[:MAX_TEXT], ResultValue.WARN, number, message)
+            yield ParsedResult(place, ResultValue.WARN, number, message)
 
 
 @define
@@ -116,13 +117,13 @@ class _Check:
         elif match := _TRS.match(line):
             name, remark = _described(match[2])
             value, message = judge(match[1], remark)
-            yield ParsedResult(f"/{name}"[:MAX_TEXT], value, number, message)
+            yield ParsedResult(path(name), value, number, message)
         elif match := _CHECK.match(line):
             self._next = text(match[1])
         elif match := _ENTER.match(line):
             self._move(match[1] == b"Enter", text(match[2]))
         else:
-            yield from self._counts.check(number, line, f"/{self._directory()}")
+            yield from self._counts.check(number, line, path(self._directory()))
 
     def finish(self) -> Iterator[ParsedResult]:
         """Yield what is known only at the end."""
@@ -143,17 +144,16 @@ class _Check:
         (number, word, rest), self._status = self._status, None
         name, _, rest = rest.partition(b" ")
         point, remark = _described(rest)
-        parts = (self._directory(), text(name), point)
-        path = ("/" + "/".join(part for part in parts if part))[:MAX_TEXT]
+        place = path(self._directory(), text(name), point)
         value, message = judge(word, remark)
-        result = ParsedResult(path, value, number, message)
+        result = ParsedResult(place, value, number, message)
         if heading:
             yield from self._exit("")
-            self._report = None if path in self._told else result
+            self._report = None if place in self._told else result
             return
         self._counts.add(word)
         # a log, and so its heading, is called like the test without its suffix
-        self._told |= {path, path.rpartition(".")[0]}
+        self._told |= {place, place.rpartition(".")[0]}
         yield result
 
     def _exit(self, message: str) -> Iterator[ParsedResult]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from attrs import define
 
-from wsgi_app.indexer.formats.format import MAX_TEXT, Format, Found, Line, text
+from wsgi_app.indexer.formats.format import Format, Found, Line, path, text
+from wsgi_app.indexer.formats.prefix import COLOUR, uncoloured
 from wsgi_app.model import ParsedResult
 from wsgi_app.states import ResultValue
 
@@ -26,8 +27,14 @@ _OLD_RESULT = re.compile(rb"RESULT: (.*)$")
 _NO_HEADING = re.compile(rb"(?:Duration|Assertions|Phases|Phases fingerprint|Asserts fingerprint|(?:OVERALL )?RESULT):")
 _REMARKS = (b" (Expected ", b" (Assert: ")
 _HEAD = re.compile(
-    rb"(?m)^:: +(?:(?:\[ *\d\d:\d\d:\d\d *\] :: )?\[ {1,6}(?:" + _WORDS + rb") {1,6}\] :: "
-    rb"|  (?:TEST PROTOCOL|(?:OVERALL )?RESULT: [A-Z]{3,8} \())"
+    rb"(?m)^:: +(?:(?:\[ *\d\d:\d\d:\d\d *\] :: )?\["
+    + COLOUR
+    + rb"? {1,6}(?:"
+    + _WORDS
+    + rb") {1,6}"
+    + COLOUR
+    + rb"?\] :: "
+    rb"|  (?:TEST PROTOCOL|(?:OVERALL )?RESULT: " + COLOUR + rb"?[A-Z]{3,8}" + COLOUR + rb"? \())"
 )
 
 _VALUES = {
@@ -63,7 +70,7 @@ class Journal:
 
     def feed(self, number: int, line: bytes) -> Iterator[ParsedResult]:
         """Take the line of this number; yield the results that it tells."""
-        line = line.strip(b"\r")
+        line = uncoloured(line.strip(b"\r"))
         if not line.startswith(b"::"):
             return
         if _BAR.match(line):
@@ -116,7 +123,7 @@ class Journal:
         self._seen += 1
         self._asserted += 1
         message = remark if value is not ResultValue.PASS else ""
-        yield ParsedResult(_path(self._phase, text(name)), value, number, message or None)
+        yield ParsedResult(path(self._phase, text(name)), value, number, message or None)
 
     def _end(self, number: int, value: ResultValue, name: str) -> Iterator[ParsedResult]:
         """Take the result of a phase, or of the test: that one stands behind the number of phases."""
@@ -129,16 +136,12 @@ class Journal:
         elif not self._again:
             self._seen += 1
             self._phase, self._phase_line, self._asserted = "", 0, 0
-            yield ParsedResult(_path(name), value, number)
+            yield ParsedResult(path(name), value, number)
 
     def _unfinished(self) -> Iterator[ParsedResult]:
         if self._phase_line and self._asserted:
-            yield ParsedResult(_path(self._phase), ResultValue.WARN, self._phase_line, "this phase has no result")
+            yield ParsedResult(path(self._phase), ResultValue.WARN, self._phase_line, "this phase has no result")
         self._phase_line = 0
-
-
-def _path(*parts: str) -> str:
-    return ("/" + "/".join(part for part in parts if part))[:MAX_TEXT]
 
 
 def has_journal(head: bytes) -> bool:

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from attrs import define, field, frozen
 
 from wsgi_app.indexer.formats import beakerlib, lava, tap
-from wsgi_app.indexer.formats.format import Format, Found, Line, text
-from wsgi_app.indexer.formats.prefix import STAMPED, split
+from wsgi_app.indexer.formats.format import Format, Found, Line, path, text
+from wsgi_app.indexer.formats.prefix import STAMPED, split, uncoloured
 from wsgi_app.indexer.formats.title import title
 from wsgi_app.model import Mark, ParsedResult
 from wsgi_app.states import ResultValue
@@ -36,6 +36,8 @@ class _Issue:
 
 
 _BUG = rb"(?<![A-Za-z])BUG: "
+#: a slab cache's name, perhaps with the memory group that it belongs to
+_CACHE = rb"[\w.:/-]{1,64}(?:\([^)\n]{1,80}\))? \("
 _SPLATS = rb"possible |suspicious |inconsistent |bad |Nested |held |lock |trying to reg|[A-Z]+-safe"
 
 #: the first one that fits a line counts
@@ -50,7 +52,7 @@ _ISSUES = (
         "slab",
         ResultValue.FAIL,
         "other",
-        re.compile(rb"(?<![A-Za-z])BUG [\w.:/-]{1,64} \([^)\n]{1,80}\): "),
+        re.compile(rb"(?<![A-Za-z])BUG " + _CACHE + rb"[^)\n]{1,80}\): "),
     ),
     _Issue(
         "bug",
@@ -63,8 +65,9 @@ _ISSUES = (
         ResultValue.FAIL,
         "lead",
         re.compile(
-            _BUG + rb"(?:[Uu]nable to handle|[Kk]ernel NULL pointer|stack guard page)|kernel BUG at |"
-            rb"Unable to handle kernel|Unhandled (?:prefetch abort|fault): |Unexpected kernel BRK|PANIC: double fault|"
+            _BUG + rb"(?:[Uu]nable to handle|[Kk]ernel NULL pointer|(?:[A-Z#_]{2,20} )?stack guard page)|"
+            rb"kernel BUG at (?=[^\s:]{1,300}:\d)|Unable to handle kernel|"
+            rb"Unhandled (?:prefetch abort: |fault: |\d\d-bit el\d)|Unexpected kernel BRK|PANIC: double fault|"
             rb"Insufficient stack space to handle|Kernel stack overflow|SError Interrupt on (?=[^\n]{0,80} -- SError)|"
             rb"Bad mode in [^\n]{1,60} detected"
         ),
@@ -74,10 +77,11 @@ _ISSUES = (
         ResultValue.FAIL,
         "die",
         re.compile(
-            rb"(?:Internal error: |Oops: )(?=[^\n]{0,200}\[#\d)|Oops(?=: [0-9a-f]{4}\b| - | ?\[#\d)|"
-            rb"[a-z][a-z _-]{2,40}(?: \([a-z _-]{1,20}\))?(?:, [^\n]{1,80})?"
+            rb"(?:Internal error: |Oops: )(?=[^\n]{0,200}\[#\d)|Oops(?=: [0-9a-f]{4}\b|(?: - [^\n]{1,60})? ?\[#\d)|"
+            rb"(?<![a-z_-])(?<![a-z_-] )[a-z][a-z _-]{2,120}(?: \([a-z _-]{1,20}\))?(?:, [^\n]{1,80})?"
             rb"(?=: [0-9a-f]{1,8}(?: ilc:\d)? \[#\d{1,4}\])|"
-            rb"[A-Z][a-z]{2,16} [A-Za-z _-]{2,40}(?= ?\[#\d{1,4}\])"
+            rb"(?:Kernel [A-Za-z ]{2,24}|[A-Z][a-z]{2,10} instruction in kernel code|[Uu]nhandled kernel [a-z ]{2,24})"
+            rb"(?= ?\[#\d{1,4}\])"
         ),
     ),
     _Issue(
@@ -112,17 +116,25 @@ _ISSUES = (
         "other",
         re.compile(rb"(?:(?:Memory cgroup o|O)ut of memory(?: \([a-z_]{1,32}\))?: )?Killed process (?=\d{1,10} \()"),
     ),
-    _Issue("warning", ResultValue.WARN, "sequel", re.compile(rb"WARNING: (?:CPU: |at |[\w./-]{1,200}:\d+ at )")),
+    _Issue(
+        "warning",
+        ResultValue.WARN,
+        "sequel",
+        re.compile(rb"WARNING: (?:CPU: |at [\w./-]{1,200}:\d|[\w./-]{1,200}:\d+ at )"),
+    ),
 )
+#: before a crash's words: they are quoted, or part of an expression that looks for them
+_QUOTES = frozenset((b'"', b"'", b"`", b"|", b"(", b"/", b"^", b"\\"))
 
 #: must let through whatever _ISSUES fit. Its branches begin with few letters, all of them rare: the expression engine
 #: skips what begins with none of them, and gives up after one comparison on most of the rest. Hence it knows some lines
-#: by what stands in their middle: `LOCKUP`, `PANIC: double fault`, `<LAVA_SIGNAL_`, `prev->next`, `-- SError`
+#: by what stands in their middle: `LOCKUP`, `PANIC: double fault`, `<LAVA_SIGNAL_`, `prev->next`, `-- SError`. An `m`
+#: before `BUG` may end a colour
 _INTERESTING = (
-    rb"B(?:(?<![A-Za-z]B)UG(?:: | at | [\w.:/-]{1,64} \()|ad mode in )|"
+    rb"B(?:(?<![A-Za-ln-z]B)UG(?:: | at | " + _CACHE + rb")|ad mode in )|"
     rb"K(?:ernel (?:panic - |stack ov)|illed process \d)|O(?:ops(?::| -| ?\[)|CKUP)|"
     rb"I(?:NFO: (?:" + _SPLATS + rb"|task |rcu)|n(?:ternal error: |sufficient stack )|C: double f|GNAL_[A-Z])|"
-    rb"U(?:n(?:able to handle k|handled (?:fault|pref)|expected kernel B)|BSAN: )|"
+    rb"U(?:n(?:able to handle k|handled (?:fault|pref|\d\d-bit el)|expected kernel B)|BSAN: )|"
     rb"WARNING: (?:" + _SPLATS + rb"|CPU: |at |[\w./-]{1,200}:\d+ at )|"
     rb"TAP version \d|#\d{1,4}\]|-(?:\[ (?:cut here|end trace)|-- cut here|- SError|>(?:next|prev) (?:should|is ))"
 )
@@ -184,6 +196,7 @@ class _Console:
 
     def feed(self, number: int, caller: bytes, line: bytes) -> Iterator[Found]:
         """Take a line, without prefix; yield what it tells."""
+        line = uncoloured(line)
         if len(self._oopses) > _MAX_CALLERS:
             self._oopses.clear()
         oops = self._oopses.setdefault(caller, _Oops())
@@ -191,7 +204,8 @@ class _Console:
             oops.cut(number, end=cut[1] == b"end trace")
             return
         for issue in _ISSUES:
-            if match := issue.pattern.search(line):
+            match = issue.pattern.search(line)
+            if match and line[match.start() - 1 : match.start()] not in _QUOTES:
                 if not oops.takes_in(number, issue.role) and not self._is_twin(number, issue.role, line):
                     yield from self._tell(number, issue, line[match.start() :])
                 return
@@ -218,7 +232,7 @@ class _Console:
             return
         self._told.add((issue.kind, name))
         yield Mark(issue.kind, number, name)
-        yield ParsedResult(f"/kernel/{name}", issue.result, number, raw)
+        yield ParsedResult(path("kernel", name), issue.result, number, raw)
 
 
 def _parse(lines: Iterator[Line]) -> Iterator[Found]:
@@ -233,7 +247,9 @@ def _parse(lines: Iterator[Line]) -> Iterator[Found]:
         yield from parser.finish()
 
 
-_NAME = re.compile(r"(?:^|[/_.-])(?:console|dmesg|kmsg|kernel|serial|netconsole)", re.IGNORECASE)
+_NAME = re.compile(
+    r"(?:^|[/_.-])(?:console|dmesg|kmsg|kernel|serial|netconsole|journalctl|messages|syslog)", re.IGNORECASE
+)
 
 
 def _detect(head: bytes, name: str) -> bool:

@@ -65,5 +65,8 @@ def one_line(value: str) -> str:
 
 
 def path(*names: str) -> str:
-    """Return the path of a result that is known by these names, from the outermost; empty ones say nothing."""
-    return ("/" + "/".join(filter(None, names)))[:MAX_TEXT]
+    """Return the path of a result that is known by these names, from the outermost; empty ones say nothing.
+
+    GLib's names, and others', begin with a slash themselves: none is doubled.
+    """
+    return ("/" + "/".join(filter(None, (name.strip("/") for name in names))))[:MAX_TEXT]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from attrs import define, field
 
-from wsgi_app.indexer.formats.format import MAX_TEXT, Format, Found, Line, text
+from wsgi_app.indexer.formats.format import MAX_TEXT, Format, Found, Line, path, text
 from wsgi_app.model import ParsedResult
 from wsgi_app.states import ResultValue
 
@@ -93,15 +93,15 @@ class Signals:
 
     def _end_run(self, reason: str) -> Iterator[ParsedResult]:
         """End the run, and what is open in it; `reason` says why it did not end by itself."""
-        for number, path in self._open.values():
-            yield ParsedResult(path, ResultValue.WARN, number, "started, and no result came")
+        for number, place in self._open.values():
+            yield ParsedResult(place, ResultValue.WARN, number, "started, and no result came")
         self._open.clear()
         if self._run_line:
-            yield ParsedResult(f"/{self._run}"[:MAX_TEXT], ResultValue.WARN, self._run_line, reason)
+            yield ParsedResult(path(self._run), ResultValue.WARN, self._run_line, reason)
         self._run, self._run_line, self._set = "", 0, ""
 
     def _path(self, name: str) -> str:
-        return ("/" + "/".join(part for part in (self._run, self._set, name) if part))[:MAX_TEXT]
+        return path(self._run, self._set, name)
 
 
 def _first(data: bytes) -> str:

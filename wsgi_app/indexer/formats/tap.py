@@ -8,54 +8,27 @@ read by indentation, or by kselftest's `# ` before each line. A subtest's name c
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from attrs import define, evolve, field
 
 from wsgi_app.indexer.formats import tapline
 from wsgi_app.indexer.formats.format import Format, Found, Line, path, text
 from wsgi_app.indexer.formats.prefix import STAMPED, strip
+from wsgi_app.indexer.formats.tapscope import Scopes
 from wsgi_app.model import ParsedResult
 from wsgi_app.states import ResultValue
 
-#: subtests deeper than this are read as if they were this deep
-_MAX_DEPTH = 32
 _MAX_COMMENTS = 5
-#: results that may wait for the name of their subtest; with more of them it stays without
-_MAX_HELD = 10_000
 
 INTERESTING = tapline.INTERESTING
 
-_HEAD = re.compile(rb"(?m)^(?:# )?[ \t]{0,128}(?:K?TAP version \d+|1\.\.\d{1,9}|(?:not )?ok 1\b(?: |$))")
+_HEAD = re.compile(
+    rb"(?m)^(?:# )?[ \t]{0,128}(?:K?TAP version \d+|1\.\.\d{1,9}[ \t]{0,8}(?:#|\r?$)|(?:not )?ok 1\b(?:[ \r]|$))"
+)
 _STRICT = b"pragma +strict"
 #: in strict mode each line matters that is not empty
 _ANY = rb"\n[^\n]"
-
-
-@define
-class _Scope:
-    """A test document: the log's own, or a subtest's."""
-
-    name: str
-    #: where `# Subtest:` stood; the tests stand there or, `indent` once it is known, further right
-    comment: int
-    indent: int | None
-    #: whether what is no TAP is a failure
-    strict: bool = False
-    #: of a subtest whose name is still to come: its results, with paths that begin in it
-    held: list[ParsedResult] | None = None
-    #: line of `TAP version 14`, by which a plan must come
-    version: int = 0
-    plan: int | None = None
-    plan_line: int = 0
-    seen: int = 0
-    #: highest number of a test
-    highest: int = 0
-
-    @property
-    def left(self) -> int:
-        """The column from which on a line may be part of it."""
-        return self.comment if self.indent is None else self.indent
 
 
 @define
@@ -63,11 +36,7 @@ class Tap:
     """Reads TAP line by line. With `kernel`, comments belong to the result that follows, and tests have numbers."""
 
     kernel: bool = False
-    _scopes: list[_Scope] = field(factory=lambda: [_Scope("", 0, 0)])
-    #: what is known for good
-    _ready: list[ParsedResult] = field(factory=list)
-    _held: int = 0
-    _bailed: bool = False
+    _scopes: Scopes = field(factory=Scopes)
     #: a failed test that may yet get a message
     _failed: ParsedResult | None = None
     _comments: list[str] = field(factory=list)
@@ -82,15 +51,14 @@ class Tap:
         indent, content = tapline.indented(line)
         if not self._in_yaml(number, indent, content):
             self._take(number, indent, content)
-        ready, self._ready = self._ready, []
-        return ready
+        found, self._scopes.found = self._scopes.found, []
+        return found
 
     def finish(self) -> list[ParsedResult]:
         """Return what is known only at the end."""
         self._release()
-        self._hand_out(self._close(-1))
-        self._check(self._scopes[0])
-        return self._ready
+        self._scopes.finish()
+        return self._scopes.found
 
     def _take(self, number: int, indent: int, content: bytes) -> None:
         if not tapline.WORDS.match(content):
@@ -98,11 +66,11 @@ class Tap:
         elif content == b"---" and self._point is not None and indent > self._point:
             self._yaml = indent
         elif match := tapline.SUBTEST.match(content):
-            self._open(tapline.plain(match[1]), indent)
+            self._subtest(tapline.plain(match[1]), indent)
         elif content.startswith(b"#"):
-            self._comment(text(content[1:]))
+            self._comment(text(content.lstrip(b"# ")))
         elif match := tapline.TEST.match(content):
-            if match[2] or not self.kernel:
+            if self._is_test(indent, match):
                 self._test(number, indent, match)
         elif match := tapline.PLAN.match(content):
             self._planned(number, indent, match)
@@ -112,7 +80,7 @@ class Tap:
             self._bail(number, content[match.end() :])
         elif match := tapline.PRAGMA.match(content):
             if match[2] == b"strict":
-                self._enter(indent).strict = match[1] == b"+"
+                self._scopes.enter(indent).strict = match[1] == b"+"
         else:
             self._strange(number, indent, content)
 
@@ -144,28 +112,41 @@ class Tap:
         if message and self._failed is not None and self._failed.message is None:
             self._failed = evolve(self._failed, message=message)
 
+    def _is_test(self, indent: int, match: re.Match[bytes]) -> bool:
+        """Whether it is a test: KTAP's have numbers, and behind a program's last one `prove` says a bare `ok`."""
+        if match[2]:
+            return True
+        document = self._scopes.document
+        told = match[1] is None and not match[3] and indent == 0
+        return not self.kernel and not (told and document.numbered and document.plan == document.seen)
+
+    def _subtest(self, name: str, indent: int) -> None:
+        self._release()
+        self._comments = []
+        # kselftests explain what comes, as kernels do
+        self.kernel = self.kernel or name.startswith("selftests: ")
+        self._scopes.open(name, indent)
+
     def _release(self) -> None:
         """What was to be said about the last test has been said."""
         self._yaml = self._point = None
         if self._failed is not None:
-            self._tell(self._failed)
+            self._scopes.tell(self._failed)
             self._failed = None
 
     def _test(self, number: int, indent: int, match: re.Match[bytes]) -> None:
         self._release()
         name, value, message = tapline.judge(match[1] is None, match[3])
-        held = self._close(indent)
-        if self._scopes[-1].indent is None and indent <= self._scopes[-1].comment and name == self._scopes[-1].name:
-            # a subtest in which nothing came
-            self._scopes.pop()
-        scope = self._enter(indent)
+        held = self._scopes.leave(indent)
+        self._scopes.forget_empty(name, indent)
+        scope = self._scopes.enter(indent)
         given = int(match[2] or scope.seen + 1)
-        if scope is self._scopes[0] and given == 1 and scope.plan == scope.seen:
-            scope = self._restart()
-        scope.seen += 1
-        scope.highest = max(scope.highest, given)
+        if scope is self._scopes.document and given == 1 and scope.plan == scope.seen:
+            scope = self._scopes.restart()
+        scope.count(given)
+        scope.numbered = match[2] is not None
         name = name or f"test {given}"
-        self._hand_out(held, name)
+        self._scopes.hand_out(held, name)
         comments, self._comments = self._comments, []
         if value is ResultValue.FAIL and message is None and comments:
             message = text(" ".join(comments).encode())
@@ -174,132 +155,46 @@ class Tap:
         if value is ResultValue.FAIL and message is None:
             self._failed = result
         else:
-            self._tell(result)
+            self._scopes.tell(result)
 
     def _planned(self, number: int, indent: int, match: re.Match[bytes]) -> None:
         self._release()
-        self._hand_out(self._close(indent))
-        scope = self._enter(indent)
+        self._scopes.close(indent)
+        scope = self._scopes.enter(indent)
         if scope.plan is not None:
-            if scope is not self._scopes[0]:
+            if scope is not self._scopes.document:
                 return
-            scope = self._restart()
+            scope = self._scopes.restart()
         scope.plan, scope.plan_line = int(match[1]), number
         if scope.plan == 0:
             reason = tapline.plain(tapline.SKIPPED.sub(b"", match[2] or b"", count=1))
-            self._tell(ParsedResult("/", ResultValue.SKIP, number, reason or None))
+            self._scopes.tell(ParsedResult("/", ResultValue.SKIP, number, reason or None))
 
     def _version(self, number: int, indent: int, match: re.Match[bytes]) -> None:
         self._release()
-        self._hand_out(self._close(indent))
-        scope = self._scopes[-1]
+        self._scopes.close(indent)
+        scope = self._scopes.innermost
         if scope.seen and scope.indent == indent:
-            self._hand_out(self._close(indent - 1))
+            self._scopes.close(indent - 1)
         self.kernel = self.kernel or match[1] == b"K"
         if indent == 0:
-            if self._scopes[0].seen or self._scopes[0].plan is not None:
-                self._restart()
-            self._scopes[0].version = number if match[2] == b"14" and not self.kernel else 0
+            if self._scopes.document.seen or self._scopes.document.plan is not None:
+                self._scopes.restart()
+            self._scopes.document.version = number if match[2] == b"14" and not self.kernel else 0
 
     def _bail(self, number: int, reason: bytes) -> None:
         self._release()
-        if not self._bailed:
+        if not self._scopes.bailed:
             # a subtest says it, and its parent once more
-            self._tell(ParsedResult("/Bail out!", ResultValue.FAIL, number, tapline.plain(reason) or None))
-        self._bailed = True
+            self._scopes.tell(ParsedResult("/Bail out!", ResultValue.FAIL, number, tapline.plain(reason) or None))
+        self._scopes.bailed = True
 
     def _strange(self, number: int, indent: int, content: bytes) -> None:
         """Take what is no TAP: in strict mode that is a failure, told once a document."""
-        scope = next((scope for scope in reversed(self._scopes) if scope.left <= indent), self._scopes[0])
+        scope = self._scopes.at(indent)
         if scope.strict and content:
             scope.strict = False
-            self._tell(ParsedResult("/", ResultValue.FAIL, number, f"not TAP: {text(content)}"[:200]))
-
-    def _open(self, name: str, indent: int) -> None:
-        """Begin a subtest; one that was named and never came makes room."""
-        self._release()
-        self._hand_out(self._close(indent))
-        self._comments = []
-        scope = self._scopes[-1]
-        if scope.indent is None and scope.comment >= indent:
-            self._scopes.pop()
-        if len(self._scopes) < _MAX_DEPTH:
-            self._scopes.append(_Scope(name, indent, None, self._scopes[-1].strict))
-
-    def _enter(self, indent: int) -> _Scope:
-        """Return the scope in which a test or plan of this indentation stands."""
-        while (scope := self._scopes[-1]).indent is None:
-            if indent > self._scopes[-2].left:
-                scope.indent = indent
-                return scope
-            # the name's line was no subtest's: what follows stands no further right
-            self._scopes.pop()
-        if indent > scope.left and len(self._scopes) < _MAX_DEPTH:
-            scope = _Scope("", indent, indent, scope.strict, held=[])
-            self._scopes.append(scope)
-        return scope
-
-    def _close(self, indent: int) -> list[ParsedResult]:
-        """End the subtests that stand right of the indentation; return what waits for the name of the last of them."""
-        held: list[ParsedResult] = []
-        while len(self._scopes) > 1 and self._scopes[-1].left > indent:
-            self._hand_out(held)
-            self._check(self._scopes[-1])
-            held = self._scopes.pop().held or []
-            self._held -= len(held)
-        return held
-
-    def _restart(self) -> _Scope:
-        """Begin another document: a log may have those of several programs."""
-        self._check(self._scopes[0])
-        self._bailed = False
-        self._scopes = [_Scope("", 0, 0)]
-        return self._scopes[0]
-
-    def _check(self, scope: _Scope) -> None:
-        """Say it when the plan of the innermost scope does not fit what came."""
-        if self._bailed:
-            return
-        line, message = scope.plan_line, None
-        if scope.plan is None:
-            line, message = scope.version, "no plan came: the log may have been cut off" if scope.version else None
-        elif scope.seen != scope.plan:
-            message = f"planned {scope.plan} tests, saw {scope.seen}"
-        elif scope.highest > scope.plan:
-            message = f"planned {scope.plan} tests, saw test {scope.highest}"
-        if message:
-            self._tell(ParsedResult("/", ResultValue.FAIL, line, message))
-
-    def _tell(self, result: ParsedResult) -> None:
-        """Tell a result of the innermost scope; its path begins in that scope."""
-        bare, names = None, [result.path[1:]]
-        for scope in reversed(self._scopes):
-            names.append(scope.name)
-            if scope.held is not None:
-                bare = scope.held
-                break
-        result = evolve(result, path=path(*reversed(names)))
-        if bare is None:
-            self._ready.append(result)
-            return
-        bare.append(result)
-        self._held += 1
-        if self._held > _MAX_HELD:
-            self._give_up()
-
-    def _hand_out(self, held: Iterable[ParsedResult], name: str = "") -> None:
-        """Tell the results of a subtest that has ended, and has this name."""
-        for result in held:
-            self._tell(evolve(result, path=path(name, result.path[1:])))
-
-    def _give_up(self) -> None:
-        """Wait for names no longer."""
-        for depth, scope in enumerate(self._scopes):
-            for result in scope.held or ():
-                names = [outer.name for outer in self._scopes[:depth]]
-                self._ready.append(evolve(result, path=path(*names, result.path[1:])))
-            scope.held = None
-        self._held = 0
+            self._scopes.tell(ParsedResult("/", ResultValue.FAIL, number, f"not TAP: {text(content)}"[:200]))
 
 
 def _detect(head: bytes, name: str) -> bool:

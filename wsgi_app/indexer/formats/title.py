@@ -11,6 +11,8 @@ _VOLATILE = tuple(
     (re.compile(pattern), instead)
     for pattern, instead in (
         (r"(?:, sig: \d{1,5}|: [0-9a-f]{1,16})?(?: ilc:\d)? ?\[#\d+\].*", ""),
+        (r"\bkworker/[^\s\])},]*", "kworker"),
+        (r"^(BUG [\w.:/-]{1,64})\(\d[^)]{0,80}\)", r"\1"),
         (r"CPU: \d+ (?:UID: \d+ )?PID: \d+ ", ""),
         (r", CPU#\d+.*", ""),
         (r" ?(?:-|on) CPU ?#?\d+.*", ""),
@@ -33,7 +35,7 @@ _VOLATILE = tuple(
         (r", but was .*", ""),
         (r" \((?:Not tainted|Tainted: [^)]{0,80})\)", ""),
         (r", (?:error_code: |(?:epc|era) == ).*", ""),
-        (rf"(?:(?<= at )|(?<= in )|(?<=^WARNING: ))(?:\.\.)?(?:/[^\s/]+)*?/(?=(?:{_TOP})/)", ""),
+        (rf"(?:(?<= at )|(?<= in )|(?<=^WARNING: ))\.{{0,2}}(?:/[^\s/]+)*?/(?=(?:{_TOP})/)", ""),
         (r"(?<=\.[chS]):\d+(?::\d+)?", ""),
         (r"(?<=\.rs):\d+(?::\d+)?", ""),
         (r"(?<=[a-z\d_])(?:\.(?:constprop|isra|part|cold|llvm|lto_priv)(?:\.\d+)?)+(?![\w])", ""),
@@ -43,7 +45,7 @@ _VOLATILE = tuple(
         (r"\b\w+=(?:0x)?[0-9a-f]+\b", ""),
         (r"\b0x[0-9a-fA-F]+\b", ""),
         (r"(?<![\w.])(?=[a-f]*\d)[0-9a-f]{8,}(?![\w.])", ""),
-        (r"(?<![\w.-])\d[\d.]*(?:ms|us|ns|s)?(?![\w.])", ""),
+        (r"(?<![\w.-])\d[\d.]*(?:ms|us|ns|s)?(?![\w.]|-bit)", ""),
         (r":(?= |$|!)(?: ?:)*", ":"),
         (r"\s+", " "),
         (r"[\s:,.-]*(?:\b(?:at|address|at virtual address|at address):? ?)?[\s:,(\[-]*\]?$", ""),

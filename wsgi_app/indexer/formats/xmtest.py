@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from attrs import define, field
 
 from wsgi_app.indexer.formats import automake
-from wsgi_app.indexer.formats.format import MAX_TEXT, Format, Found, Line, text
+from wsgi_app.indexer.formats.format import Format, Found, Line, path, text
 from wsgi_app.model import ParsedResult
 from wsgi_app.states import ResultValue
 
@@ -93,7 +93,7 @@ class _Run:
             yield self._result(number, match[1], text(test[1]), text(self._reason))
             self._reason = b""
         else:
-            yield from self._counts.check(number, line, f"/{self._group}")
+            yield from self._counts.check(number, line, path(self._group))
 
     def finish(self) -> Iterator[ParsedResult]:
         """Yield what is known only at the end."""
@@ -106,11 +106,11 @@ class _Run:
         if not group:
             match = _GROUP.match(name)
             group = match[1] if match else ""
-        return ParsedResult(_path(group, name), value, number, message)
+        return ParsedResult(path(group, name), value, number, message)
 
     def _missing(self) -> Iterator[ParsedResult]:
         for name, number in self._ready.items():
-            yield ParsedResult(_path(self._group, text(name)), ResultValue.WARN, number, "no status came of this test")
+            yield ParsedResult(path(self._group, text(name)), ResultValue.WARN, number, "no status came of this test")
         self._ready.clear()
 
     def _report_line(self, report: _Report, number: int, line: bytes) -> Iterator[ParsedResult]:
@@ -174,11 +174,7 @@ class _Xml:
         number, _, rest = self._name.partition("_")
         if automake.STATUS.match(self._state + b": x") and rest:
             value, message = automake.judge(self._state, self._reason)
-            yield ParsedResult(_path(self._group, f"{number}_{self._group}_{rest}"), value, self._line, message)
-
-
-def _path(group: str, name: str) -> str:
-    return "/" + "/".join(part for part in (group, name) if part)[: MAX_TEXT - 1]
+            yield ParsedResult(path(self._group, f"{number}_{self._group}_{rest}"), value, self._line, message)
 
 
 def _parse(lines: Iterator[Line]) -> Iterator[Found]:
