@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from wsgi_app.core import notifier
 from wsgi_app.core.events import BATCH
 from wsgi_app.core.notifier import News
 from wsgi_app.core.tail import KEPT
@@ -102,6 +103,53 @@ def test_what_the_watcher_missed(bench: Any) -> None:
     stream.close()
 
 
+def test_ids_that_are_still_to_come(bench: Any) -> None:
+    """Who comes back with an id of a database that was restored since is told what happens from now on."""
+    stream = bench.gateway.events.follow(ANYONE, after=10**9, pause=20)
+    assert stream.after == bench.gateway.events.latest()
+    bench.systems("c")
+    (event,) = next(iter(stream))
+    assert event.data["name"] == "c"
+    stream.close()
+
+
+def test_who_finds_no_place_wakes_the_dead(bench: Any) -> None:
+    """A stream that is refused makes the others send something, so that those whose clients are gone end."""
+    streams = [bench.gateway.events.follow(ANYONE, after=None, pause=60) for _ in range(_places(bench))]
+    with pytest.raises(TooManyWaiters):
+        bench.gateway.events.follow(ANYONE, after=None, pause=60)
+    began = time.monotonic()
+    for stream in streams:
+        assert next(iter(stream)) == ()
+        stream.close()
+    assert time.monotonic() - began < 30
+    bench.gateway.events.follow(ANYONE, after=None, pause=60).close()
+
+
+def test_a_crowd_takes_turns(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The more streams there are the longer each rests between what it tells; the end of the process is the end."""
+    monkeypatch.setattr(notifier, "REST_SECONDS", 0.1)
+    crowd = [bench.gateway.events.follow(ANYONE, after=None, pause=60) for _ in range(5)]
+    lists = iter(crowd[0])
+    bench.systems("c")
+    assert len(next(lists)) == 1
+    began = time.monotonic()
+    for number in range(3):
+        bench.gateway.systems.change(bench.admin, "c", reason=str(number))
+    seen = len(next(lists))
+    assert time.monotonic() - began >= 0.5
+    while seen < 3:
+        seen += len(next(lists))
+    assert seen == 3
+    monkeypatch.setattr(notifier, "REST_SECONDS", 60)
+    began = time.monotonic()
+    bench.gateway.send_home()
+    assert list(lists) == []
+    assert time.monotonic() - began < 30
+    for stream in crowd:
+        stream.close()
+
+
 def test_a_process_that_stops_wakes_its_streams(bench: Any) -> None:
     """An idle stream ends at once when its process sends everybody home."""
     stream = bench.gateway.events.follow(ANYONE, after=None, pause=60)
@@ -117,7 +165,7 @@ def test_a_process_that_stops_wakes_its_streams(bench: Any) -> None:
 
 def test_refused_streams_take_no_place(bench: Any) -> None:
     """What is refused takes no place, and closing twice gives back one."""
-    notifier = bench.gateway._ground.notifier
+    places = bench.gateway._ground.notifier
     with pytest.raises(Invalid):
         bench.gateway.events.follow(ANYONE, after=None, topics=["weather"], pause=1)
     with pytest.raises(BadCredentials):
@@ -125,9 +173,9 @@ def test_refused_streams_take_no_place(bench: Any) -> None:
     first, second = (bench.gateway.events.follow(ANYONE, after=0, pause=1) for _ in range(2))
     first.close()
     first.close()
-    assert notifier.waiters == 1
+    assert places.waiters == 1
     second.close()
-    assert notifier.waiters == 0
+    assert places.waiters == 0
 
 
 def test_their_part_of_the_places(bench: Any) -> None:
@@ -136,6 +184,11 @@ def test_their_part_of_the_places(bench: Any) -> None:
     with pytest.raises(TooManyWaiters):
         while True:
             streams.append(bench.gateway.events.follow(ANYONE, after=0, pause=1))
-    assert len(streams) == bench.config.max_waiters // 4
+    assert len(streams) == _places(bench)
     for stream in streams:
         stream.close()
+
+
+def _places(bench: Any) -> int:
+    places: int = bench.config.max_waiters // 4
+    return places

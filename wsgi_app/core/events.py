@@ -23,6 +23,8 @@ BATCH = 200
 class Stream:
     """Events behind an id as they happen, in lists; an empty list says that there was none for a while.
 
+    It says so at once when others want its place: whose client is gone is found out by sending something.
+
     It holds a waiter's place until it is closed. It ends when this process sends its waiters home, and raises what
     `Events.page` raises, as soon as the caller's token is no longer valid.
     """
@@ -45,10 +47,12 @@ class Stream:
             batch = self._load(reached, thorough)
             reached = batch.reached
             left = heard + self._pause - time.monotonic()
-            if batch.events or left <= 0:
+            if batch.events or left <= 0 or self._place.asked():
                 yield batch.events
                 heard = time.monotonic()
                 thorough = batch.more
+                # else a crowd of streams, all awake at each event, would have the process for itself
+                self._place.rest()
             else:
                 thorough = not self._place.wait(left)
 
@@ -100,7 +104,10 @@ class Events:
         """Return the id behind which the caller's stream begins; raise when there is none for this caller."""
         with self._ground.read() as tx:
             self._access.actor(tx, caller)
-            return events.latest(tx) if after is None else after
+            newest = events.latest(tx)
+            # an id that is still to come was told by a database that was since restored from a copy: what that forgot
+            # cannot be told any more, but what happens from now on can
+            return newest if after is None else min(after, newest)
 
     def _load(self, caller: Caller, after: int, limit: int, topics: Collection[str]) -> Batch:
         with self._ground.read() as tx:

@@ -83,7 +83,7 @@ def open_gateway(config: Config, clock: Clock = system_clock) -> Gateway:
             if seen is None or newest == seen:
                 return News(newest, ())
             # asked when `newest` is known: a stream that comes later reads the database first, and finds all this there
-            if notifier.awaited(ANY_EVENT):
+            if notifier.crowd(ANY_EVENT):
                 tail.feed(seen, newest, events.load_told(tx, after=seen, limit=KEPT))
             new = events.load_events(tx, after=seen, limit=None, topics=WAITED_FOR, user=None, admin=True)
             return News(newest, {ANY_EVENT, *(subject for event in new for subject in _concerned(event))})

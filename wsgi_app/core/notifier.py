@@ -21,6 +21,11 @@ MOST_OF_ONE = 32
 
 #: seconds between two looks at the event table while somebody waits
 LOOK_SECONDS = 0.05
+#: seconds that one rests who is told something again and again, for each who is told the same
+REST_SECONDS = 0.005
+
+#: seconds between two questions to those who hold all places whether they are still there
+ASK_SECONDS = 1.0
 
 
 @frozen
@@ -48,6 +53,7 @@ class Place:
     holder: Hashable
     _notifier: "Notifier"
     _woken: threading.Event = field(init=False, factory=threading.Event)
+    _asked: bool = field(init=False, default=False)
 
     def clear(self) -> bool:
         """Forget earlier wakings; False when everybody is sent home: there is no point in waiting."""
@@ -58,9 +64,23 @@ class Place:
         """A subject has changed."""
         self._woken.set()
 
+    def ask(self) -> None:
+        """Wake it with the question whether its caller is still there: others want the place."""
+        self._asked = True
+        self._woken.set()
+
+    def asked(self) -> bool:
+        """Whether that was asked since this was called last."""
+        asked, self._asked = self._asked, False
+        return asked
+
     def wait(self, seconds: float) -> bool:
         """Wait until a subject has changed, or everybody is sent home; False when neither was in time."""
         return self._woken.wait(max(0.0, seconds))
+
+    def rest(self) -> None:
+        """Let the others of this process have a turn: the longer, the larger the crowd that waits for the same."""
+        self._notifier.rest(REST_SECONDS * max(map(self._notifier.crowd, self.subjects)))
 
     def leave(self) -> None:
         """Give the place back; once is enough."""
@@ -78,7 +98,8 @@ class Notifier:
         self._places: set[Place] = set()
         self._waiting: dict[Subject, set[Place]] = defaultdict(set)
         self._held: Counter[Hashable] = Counter()
-        self.closed = False
+        self._home = threading.Event()
+        self._asked = 0.0
         self._watching = False
         self._watcher: threading.Thread | None = None
 
@@ -121,6 +142,7 @@ class Notifier:
         with self._lock:
             full = len(self._places) >= max(1, int(share * self._max_waiters))
             if full or (holder is not None and self._held[holder] >= MOST_OF_ONE):
+                self._ask(subjects)
                 raise TooManyWaiters
             if not self._watching:
                 self._watching = True
@@ -146,9 +168,18 @@ class Notifier:
                 if not self._waiting[subject]:
                     del self._waiting[subject]
 
-    def awaited(self, subject: Subject) -> bool:
-        """Whether anybody waits for that."""
-        return subject in self._waiting
+    def crowd(self, subject: Subject) -> int:
+        """How many wait for that."""
+        return len(self._waiting.get(subject, ()))
+
+    def rest(self, seconds: float) -> None:
+        """Sleep, unless everybody is sent home."""
+        self._home.wait(seconds)
+
+    @property
+    def closed(self) -> bool:
+        """Whether everybody is sent home."""
+        return self._home.is_set()
 
     @property
     def waiters(self) -> int:
@@ -158,7 +189,7 @@ class Notifier:
     def close(self) -> None:
         """Send all waiters home."""
         with self._lock:
-            self.closed = True
+            self._home.set()
             self._wake(list(self._waiting))
 
     def join(self) -> None:
@@ -186,6 +217,14 @@ class Notifier:
             with self._lock:
                 self._watching = False
             raise
+
+    def _ask(self, subjects: Iterable[Subject]) -> None:
+        """Ask those who wait for the same whether they are still there: a refused caller finds a place later."""
+        if time.monotonic() - self._asked >= ASK_SECONDS:
+            self._asked = time.monotonic()
+            for subject in subjects:
+                for place in self._waiting.get(subject, ()):
+                    place.ask()
 
     def _wanted(self) -> bool:
         """Return whether somebody waits; if not, this thread ends, and the next who waits starts another."""

@@ -84,12 +84,17 @@ class Tokens:
         return Issued(made, secret)
 
     def revoke(self, caller: Caller, token: int) -> None:
-        """Make a token void (one's own; an admin any). Raises `NoSuchToken`, also for what is another's."""
+        """Make a token void: one's own that allows no more than the calling one; an admin any.
+
+        Raises `NoSuchToken`, also for what is another's, and `Denied`.
+        """
         with self._ground.change() as change:
             own = self._own(change.tx, caller)
             found = store.load_token(change.tx, token)
             if found is None or (found.user != own.user and ADMIN not in own.scopes):
                 raise NoSuchToken
+            if ADMIN not in own.scopes and not set(found.scopes) <= set(own.scopes):
+                raise Denied("this token may do less than the one it is to make void")
             store.revoke_token(change.tx, token, change.now)
 
     def _own(self, tx: Connection, caller: Caller) -> Token:

@@ -216,6 +216,16 @@ def test_who_revokes(web: TestApp, admin: Headers, user: User) -> None:
     web.get("/tokens/", headers=bob, status=401)
 
 
+def test_no_token_makes_a_stronger_one_void(web: TestApp, admin: Headers, user: User) -> None:
+    """Whoever gets hold of a token that only reads cannot shut its user out."""
+    reader, submitter = user("bob", "read"), user("bob", "read", "submit")
+    strong = web.get("/tokens/", headers=reader).json["tokens"][1]["id"]
+    assert web.delete(f"/tokens/{strong}", headers=reader, status=403).json["error"]["code"] == "auth.denied"
+    admins, _ = make(web, admin, user="bob", scopes=["admin"])
+    web.delete(f"/tokens/{admins['id']}", headers=submitter, status=403)
+    web.delete(f"/tokens/{strong}", headers=submitter, status=204)
+
+
 def test_the_first_token_comes_back(web: TestApp, admin: Headers, config: Config, application: Application) -> None:
     """The token in DATA/admin.token may be revoked; without the file, the next start makes another."""
     (first,) = web.get("/tokens/", headers=admin).json["tokens"]
