@@ -23,15 +23,18 @@ ALL = dict(walk(tackroom))
 
 @pytest.mark.parametrize("words", [(), *ALL], ids=" ".join)
 def test_help(words: tuple[str, ...]) -> None:
-    """It fits 80 columns; a subcommand's has an example that calls it, the whole command's every exit status."""
+    """It fits 80 columns, lists included; a subcommand's has an example, the whole command's every exit status."""
     shown = CliRunner().invoke(tackroom, [*words, "--help"], terminal_width=80, prog_name="tackroom")
     assert shown.exit_code == 0, shown
     assert max(map(len, shown.output.splitlines())) <= 80
     if not words:
+        assert "..." not in shown.output.partition("Commands:")[2]
         assert all(f" {status}  " in shown.output for status in EXIT_STATUSES)
         return
     command = ALL[words]
-    if not isinstance(command, click.Group):
+    if isinstance(command, click.Group):
+        assert "..." not in shown.output.partition("Commands:")[2]
+    else:
         assert "Example" in (command.epilog or "")
         assert f"tackroom {' '.join(words)}" in " ".join((command.epilog or "").split())
 

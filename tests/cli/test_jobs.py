@@ -106,6 +106,23 @@ def test_list(lab: Lab) -> None:
     assert lab.command("job", "list", "--state", "Broken", check=False).returncode == 2
 
 
+def test_mine(lab: Lab) -> None:
+    """Whose jobs are one's own, the token says; without one it is refused."""
+    secret = lab.command("token", "create", "m", "--user", "somebody").stdout.strip()
+    recipes = [{"recipes": [{"system": "filed", "tasks": [{"name": "t"}]}]}]
+    made = lab.call(
+        "POST", "/jobs/", json.dumps({"recipe_sets": recipes}).encode(), {"Content-Type": "application/json"}, secret
+    )
+    for token, told in ((secret, [made.json["id"]]), ("", None)):
+        environ = {**lab.environment(), "TACKROOM_URL": lab.url, "TACKROOM_TOKEN": token, "TACKROOM_DATA": "nowhere"}
+        words = [*tackroom(), "job", "list", "--mine", "--json"]
+        done = subprocess.run(words, env=environ, capture_output=True, text=True, check=False, timeout=60)
+        if told is None:
+            assert (done.returncode, "TACKROOM_TOKEN" in done.stderr) == (4, True)
+        else:
+            assert [one["id"] for one in json.loads(done.stdout)] == told
+
+
 def test_show_has_both_sides_and_the_reason(lab: Lab) -> None:
     """What harness and log said of each task, the verdict's reason, why a recipe ended."""
     acting = Acting(lab, "disk", "net", system="shown", name="both").claim()

@@ -22,6 +22,10 @@ class Unreachable(Exception):
     """No Tackroom answers at the URL."""
 
 
+class Stranger(Unreachable):
+    """What answers at the URL is no Tackroom: it is of no use to try again."""
+
+
 class Refused(Exception):
     """Tackroom said no; `status` is the HTTP status, `code` the error code (empty when it gave none)."""
 
@@ -84,13 +88,27 @@ class Client:
 
     def get(self, path: str, *, seconds: float | None = None) -> Any:
         """Return the JSON value at `path`."""
-        return self.call("GET", path, headers={"Accept": "application/json"}, seconds=seconds).json()
+        return self.ask("GET", path, headers={"Accept": "application/json"}, seconds=seconds)
+
+    def ask(self, method: str, path: str, **options: Any) -> Any:
+        """Call as `call` does and return the JSON object that comes. Raises `Stranger`, too."""
+        answer = self.call(method, path, **options)
+        try:
+            value = answer.json()
+        except (ValueError, RecursionError):
+            value = None
+        # a Tackroom's answers are objects with something in them
+        if not isinstance(value, dict) or not value:
+            raise self._stranger(f"{method} {path} is not answered as in its API")
+        return value
 
     def pages(self, path: str, name: str) -> Iterator[Any]:
         """Yield the entries of a list, page after page."""
         place: str | None = path
         while place is not None:
             page = self.get(place)
+            if name not in page:
+                raise self._stranger(f"GET {place} is not answered as in its API")
             yield from page[name]
             place = None if page["next"] is None else urljoin(place, page["next"])
 
@@ -107,6 +125,8 @@ class Client:
         read: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         if secret := key or self.token:
+            if not (secret.isascii() and secret.isprintable()):
+                raise click.ClickException("the token or key has characters in it that none has: copy it again")
             sent["Authorization"] = f"Bearer {secret}"
         options: dict[str, Any] = {"body": body, "headers": sent, "redirect": False, "preload_content": read}
         if seconds is not None:
@@ -123,6 +143,8 @@ class Client:
                 break
         if response.status >= 400:
             raise _refused(response)
+        if response.status >= 300:
+            raise self._stranger(f"it sends elsewhere: {response.headers.get('Location')}")
         return response
 
     def _unreachable(self, error: urllib3.exceptions.HTTPError) -> Unreachable:
@@ -130,6 +152,12 @@ class Client:
         return Unreachable(
             f"no Tackroom answers at {self.url} ({reason}): start one with 'tackroom serve', "
             "or say where it is with --url, --profile or TACKROOM_URL"
+        )
+
+    def _stranger(self, what: str) -> Stranger:
+        return Stranger(
+            f"what answers at {self.url} is no Tackroom ({what}): "
+            "say where one is with --url, --profile or TACKROOM_URL"
         )
 
 
@@ -205,7 +233,8 @@ def _refused(response: urllib3.BaseHTTPResponse) -> Refused:
         error = json.loads(body)["error"]
         code, message, field = error["code"], error["message"], error.get("field")
     except (ValueError, KeyError, TypeError):
-        text = body.decode("utf-8", "replace").strip()
+        # from who stands before it: of a page for browsers only the status tells something
+        text = "" if b"<html" in body.lower() else " ".join(body.decode("utf-8", "replace").split())
         return Refused(response.status, f"{text[:300] or response.reason} (status {response.status})")
     message = message.rstrip(".") if response.status == 401 else message
     where = f" ({field})" if field and field not in message else ""

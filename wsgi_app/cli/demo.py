@@ -82,9 +82,9 @@ def _run(client: Client, file: Path, state: Path) -> dict[str, Any]:
     """Submit the job, run recipes as the system until it is settled, and return it."""
     with contextlib.suppress(Refused):
         client.call("POST", "systems/", value={"name": SYSTEM})
-    key = client.call("POST", f"systems/{SYSTEM}/key").json()["key"]
+    key = client.ask("POST", f"systems/{SYSTEM}/key")["key"]
     kind = "application/xml" if file.suffix == ".xml" else "application/json"
-    job = client.call("POST", "jobs/", body=file.read_bytes(), headers={"Content-Type": kind}).json()
+    job = client.ask("POST", "jobs/", body=file.read_bytes(), headers={"Content-Type": kind})
     click.echo(f"Submitted {file} as job {job['id']}; system {SYSTEM} runs it.\n")
     while not job["settled"]:
         # one recipe a turn: after an interrupted run there may be another before ours

@@ -20,7 +20,10 @@ from wsgi_app.cli.tables import printable
 SOMETHING = 1
 
 
-@click.command(epilog="Example: tackroom doctor\n\nExit status: 0 all is in order, 1 something is to be mended.")
+@click.command(
+    short_help="Look for what is wrong, and say how to mend it.",
+    epilog="Example: tackroom doctor\n\nExit status: 0 all is in order, 1 something is to be mended.",
+)
 @json_option("the findings")
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:

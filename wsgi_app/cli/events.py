@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import click
 
+from wsgi_app.cli.arguments import AMOUNT
 from wsgi_app.cli.client import Client
 from wsgi_app.cli.eventstream import follow as follow_stream
 from wsgi_app.cli.output import flush_lines, json_option, print_json_line, when
@@ -25,7 +26,7 @@ Examples:
 @click.option(
     "--after",
     metavar="ID",
-    type=click.IntRange(min=0),
+    type=AMOUNT,
     help="Begin behind the event of this id; 0 is the beginning.  [default: 0, with --follow from now on]",
 )
 @click.option(

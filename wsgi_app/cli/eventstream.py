@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-import click
 import urllib3
 from attrs import define, field
 
@@ -59,7 +58,7 @@ def follow(
     Raises `TimeOver`, `Refused`; `Unreachable` when the server stays away.
     """
     parser = _Parser(None if after is None else str(after))
-    patience = Patience(AWAY_SECONDS, lambda said: click.echo(f"tackroom: {said}", err=True))
+    patience = Patience(AWAY_SECONDS)
     path = "events?" + urlencode([("topic", topic) for topic in topics])
     stands = False
     while True:

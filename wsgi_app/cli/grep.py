@@ -6,6 +6,7 @@ from collections import deque
 import click
 from attrs import frozen
 
+from wsgi_app.cli.arguments import AMOUNT, NUMBER
 from wsgi_app.cli.client import Client
 from wsgi_app.cli.remotelog import RemoteLog, check_path, logs_of
 from wsgi_app.cli.tables import printable
@@ -26,17 +27,20 @@ class _Wish:
     raw: bool
 
 
-@click.command(epilog="Example: tackroom log grep 47 -i 'call trace' -A 20\n\nExit status: 0 found, 1 nothing found.")
-@click.argument("recipe", metavar="R", type=int)
+@click.command(
+    short_help="Print the lines of logs that match.",
+    epilog="Example: tackroom log grep 47 -i 'call trace' -A 20\n\nExit status: 0 found, 1 nothing found.",
+)
+@click.argument("recipe", metavar="R", type=NUMBER)
 @click.argument("pattern")
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.option("-i", "ignore_case", is_flag=True, help="Small and capital letters are the same.")
 @click.option("-F", "fixed", is_flag=True, help="PATTERN is plain text.")
 @click.option("-c", "count", is_flag=True, help="Print how many lines match, log by log.")
 @click.option("-n", "numbers", is_flag=True, help="Print line numbers: they are printed in any case, as in results.")
-@click.option("-A", "after", metavar="N", type=click.IntRange(min=0), help="Print N lines behind each match, too.")
-@click.option("-B", "before", metavar="N", type=click.IntRange(min=0), help="Print N lines before each match, too.")
-@click.option("-C", "around", metavar="N", type=click.IntRange(min=0), default=0, help="Both.")
+@click.option("-A", "after", metavar="N", type=AMOUNT, help="Print N lines behind each match, too.")
+@click.option("-B", "before", metavar="N", type=AMOUNT, help="Print N lines before each match, too.")
+@click.option("-C", "around", metavar="N", type=AMOUNT, default=0, help="Both.")
 @click.option("--raw", is_flag=True, help="Print the bytes as they are, terminal escapes included.")
 @click.pass_context
 def grep(

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from wsgi_app.cli.arguments import SYSTEM_NAME
 from wsgi_app.cli.client import Client
 
 
 @click.command(short_help="Claim recipes for a system and run them.", epilog="Example: tackroom harness --system bench")
-@click.option("--system", required=True, metavar="NAME", help="Claim recipes for this system.")
+@click.option("--system", required=True, metavar="NAME", type=SYSTEM_NAME, help="Claim recipes for this system.")
 @click.option("--once", is_flag=True, help="Leave after one recipe.")
 @click.option("--progress", is_flag=True, help="Show the progress of large uploads.")
 @click.option("--state", type=click.Path(path_type=Path), help="Where to keep what must survive a restart.")
@@ -27,7 +28,7 @@ def harness(system: str, once: bool, progress: bool, state: Path | None) -> None
     client = Client.from_environment()
     options = local.Options(
         url=client.url,
-        state=state or default_state(system.replace("/", "_")),
+        state=state or default_state(system),
         system=system,
         key=client.token or "",
         once=once,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wsgi_app.cli.arguments import NUMBER
 from wsgi_app.cli.bar import Bar, human
 from wsgi_app.cli.output import json_option, print_json
 from wsgi_app.cli.place import as_owner, load_here
@@ -32,7 +33,7 @@ def index() -> None:
     """
 
 
-@index.command(epilog="Example: tackroom index status --json")
+@index.command(short_help="Say how far the indexer is.", epilog="Example: tackroom index status --json")
 @json_option("the figures")
 def status(as_json: bool) -> None:
     """Say how far the indexer is."""
@@ -55,8 +56,8 @@ def status(as_json: bool) -> None:
     click.echo("logs: " + ", ".join(f"{figures.logs.get(state, 0)} {state}" for state in LogState))
 
 
-@index.command("rebuild", epilog="Example: tackroom index rebuild 54 58")
-@click.argument("recipes", metavar="[RECIPE...]", nargs=-1, type=click.IntRange(min=1))
+@index.command("rebuild", short_help="Read logs again.", epilog="Example: tackroom index rebuild 54 58")
+@click.argument("recipes", metavar="[RECIPE...]", nargs=-1, type=NUMBER)
 def rebuild_index(recipes: tuple[int, ...]) -> None:
     """Read the logs of these recipes again, or of all; say what is another than before.
 

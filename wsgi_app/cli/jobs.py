@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import click
 
+from wsgi_app.cli.arguments import NUMBER, SECONDS
 from wsgi_app.cli.client import Client
 from wsgi_app.cli.eventstream import TimeOver
 from wsgi_app.cli.jobtext import describe
@@ -29,12 +30,12 @@ STATES = [status.value for status in RecipeStatus]
 
 EXITS = "Exit status: 0 pass, 10 fail, 11 infrastructure, 12 cancelled; 5 when --timeout was over first."
 
-ids = click.argument("ids", metavar="ID...", type=click.IntRange(min=1), nargs=-1, required=True)
-one_id = click.argument("job_id", metavar="ID", type=click.IntRange(min=1))
+ids = click.argument("ids", metavar="ID...", type=NUMBER, nargs=-1, required=True)
+one_id = click.argument("job_id", metavar="ID", type=NUMBER)
 timeout = click.option(
     "--timeout",
     metavar="S",
-    type=click.FloatRange(min=0),
+    type=SECONDS,
     help="Give up after S seconds with exit status 5; the job goes on.",
 )
 
@@ -71,7 +72,7 @@ def submit(file: Path, wait: bool, timeout: float | None, as_json: bool) -> None
     kind = "application/xml" if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else "application/json"
     client = Client.from_environment()
     headers = {"Content-Type": kind, "Idempotency-Key": str(uuid.uuid4())}
-    made = client.call("POST", "jobs/", body=body, headers=headers).json()
+    made = client.ask("POST", "jobs/", body=body, headers=headers)
     for warning in made["warnings"]:
         click.echo(f"warning: {printable(warning)}", err=True)
     if not wait:
@@ -103,11 +104,14 @@ def submit(file: Path, wait: bool, timeout: float | None, as_json: bool) -> None
     help="Only jobs in this state; may be repeated.",
 )
 @click.option("--owner", metavar="USER", help="Only this user's jobs.")
-@click.option("--limit", type=click.IntRange(min=1), default=25, show_default=True, metavar="N", help="At most N jobs.")
+@click.option("--mine", is_flag=True, help="Only your own jobs: your token says who you are.")
+@click.option("--limit", type=NUMBER, default=25, show_default=True, metavar="N", help="At most N jobs.")
 @json_option("the jobs")
-def list_jobs(states: Sequence[str], owner: str | None, limit: int, as_json: bool) -> None:
+def list_jobs(states: Sequence[str], owner: str | None, mine: bool, limit: int, as_json: bool) -> None:
     """List jobs, the newest first. STATUS is the verdict of a job that is settled. Times are UTC."""
-    query = [("state", state) for state in states] + [("owner", owner)] * (owner is not None)
+    if mine and owner is not None:
+        raise click.UsageError("--mine and --owner both say whose: give one of them")
+    query = [("state", state) for state in states] + [("owner", owner)] * (owner is not None) + [("mine", 1)] * mine
     path = "jobs/?" + urlencode([*query, ("limit", min(limit + 1, 1000))])
     found = list(itertools.islice(Client.from_environment().pages(path, "jobs"), limit + 1))
     if as_json:
@@ -240,5 +244,5 @@ def status_of(job: dict[str, Any]) -> str:
 
 def _retry(client: Client, number: int) -> dict[str, Any]:
     headers = {"Idempotency-Key": str(uuid.uuid4())}
-    made: dict[str, Any] = client.call("POST", f"jobs/{number}/retry", headers=headers).json()
+    made: dict[str, Any] = client.ask("POST", f"jobs/{number}/retry", headers=headers)
     return made

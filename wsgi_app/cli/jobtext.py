@@ -24,9 +24,9 @@ def recipe_text(recipe: dict[str, Any], said: dict[str, Any], width: int | None 
     return _recipe(recipe, said, width)
 
 
-def counts(said: dict[str, int]) -> str:
-    """Return how many results there are of each value, as `3 Pass 1 Fail`."""
-    return " ".join(f"{said[value]} {value}" for value in _COUNTED if value in said)
+def counts(said: dict[str, int]) -> tuple[str, ...]:
+    """Return how many results there are of each value, as `3 Pass`, `1 Fail`."""
+    return tuple(f"{said[value]} {value}" for value in _COUNTED if value in said)
 
 
 def closing(summary: dict[str, Any], width: int | None = None) -> str:

@@ -11,11 +11,12 @@ from typing import Any
 
 import click
 
+from wsgi_app.cli.arguments import AMOUNT, NUMBER, SECONDS
 from wsgi_app.cli.bar import Bar, human
 from wsgi_app.cli.client import Client, Refused, Unreachable
 from wsgi_app.cli.grep import grep
 from wsgi_app.cli.output import json_option, print_json, print_table
-from wsgi_app.cli.patience import Patience
+from wsgi_app.cli.patience import Patience, tell
 from wsgi_app.cli.remotelog import RemoteLog, check_path, log_of, logs_of
 from wsgi_app.cli.terminal import Harmless, flush, harmless, write
 from wsgi_app.cli.upload import Upload, content_of
@@ -46,9 +47,9 @@ def log() -> None:
 log.add_command(grep)
 
 
-@log.command(name="list", epilog="Example: tackroom log list 47")
-@click.argument("recipe", metavar="[R]", type=int, required=False)
-@click.option("--job", "job", metavar="J", type=int, help="The logs of all recipes of job J.")
+@log.command(name="list", short_help="List the logs of a recipe or job.", epilog="Example: tackroom log list 47")
+@click.argument("recipe", metavar="[R]", type=NUMBER, required=False)
+@click.option("--job", "job", metavar="J", type=NUMBER, help="The logs of all recipes of job J.")
 @json_option("the logs")
 def list_logs(recipe: int | None, job: int | None, as_json: bool) -> None:
     """List the logs of recipe R: size, state, lines, format, and what they are marked with.
@@ -79,7 +80,10 @@ def list_logs(recipe: int | None, job: int | None, as_json: bool) -> None:
     print_table(("PATH", "SIZE", "STATE", "LINES", "FORMAT", "DECLARED", "MARKS"), rows)
 
 
-@log.command(epilog=f"{WHICH}\n\nExample: tackroom log show recipes/47/logs/console.log:1203")
+@log.command(
+    short_help="Print a log, or a line with those around it.",
+    epilog=f"{WHICH}\n\nExample: tackroom log show recipes/47/logs/console.log:1203",
+)
 @click.argument("words", metavar="R PATH[:LINE]", nargs=-1, required=True)
 @_raw
 def show(words: tuple[str, ...], raw: bool) -> None:
@@ -98,9 +102,12 @@ def show(words: tuple[str, ...], raw: bool) -> None:
     printer.close()
 
 
-@log.command(epilog=f"{WHICH}\n\nExample: tackroom log tail -f 47 tasks/49/logs/taskout.log")
+@log.command(
+    short_help="Print the end of a log, and go on with it.",
+    epilog=f"{WHICH}\n\nExample: tackroom log tail -f 47 tasks/49/logs/taskout.log",
+)
 @click.argument("words", metavar="R PATH", nargs=-1, required=True)
-@click.option("-n", "lines", type=click.IntRange(min=0), default=10, show_default=True, help="How many lines.")
+@click.option("-n", "lines", type=AMOUNT, default=10, show_default=True, help="How many lines.")
 @click.option("-f", "follow", is_flag=True, help="Go on while the log grows, until its recipe is settled.")
 @_raw
 def tail(words: tuple[str, ...], lines: int, follow: bool, raw: bool) -> None:
@@ -119,16 +126,17 @@ def tail(words: tuple[str, ...], lines: int, follow: bool, raw: bool) -> None:
 
 
 @log.command(
+    short_help="Upload a log, and see that it is there whole.",
     epilog="PATH is the log's URL path below /recipes/R/: logs/NAME, tasks/T/logs/NAME or tasks/T/results/N/logs/NAME."
     "\n\n\b\nExamples:\n  tackroom log put 47 logs/dmesg.txt dmesg.txt\n"
-    "  make 2>&1 | tackroom log put 47 logs/make.log -"
+    "  make 2>&1 | tackroom log put 47 logs/make.log -",
 )
-@click.argument("recipe", metavar="R", type=int)
+@click.argument("recipe", metavar="R", type=NUMBER)
 @click.argument("path")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option(
     "--give-up-after",
-    type=click.FloatRange(min=0),
+    type=SECONDS,
     default=300.0,
     show_default=True,
     metavar="SECONDS",
@@ -172,7 +180,7 @@ def _put(which: RemoteLog, file: Path, give_up_after: float, bar: Bar) -> dict[s
 def _with_key(which: RemoteLog) -> RemoteLog:
     if which.key is not None:
         return which
-    key = which.client.call("POST", f"recipes/{which.recipe}/key").json()["key"]
+    key = which.client.ask("POST", f"recipes/{which.recipe}/key")["key"]
     return RemoteLog(which.client, which.recipe, which.path, key)
 
 
@@ -224,7 +232,7 @@ def _show_around(which: RemoteLog, wanted: int, raw: bool) -> None:
 
 def _follow(which: RemoteLog, place: int, printer: _Printer) -> None:
     """Print what a log gets behind `place` until its recipe is settled."""
-    patience = Patience(PATIENCE_SECONDS, _tell)
+    patience = Patience(PATIENCE_SECONDS)
     asked, settled = 0.0, False
     while True:
         try:
@@ -234,7 +242,7 @@ def _follow(which: RemoteLog, place: int, printer: _Printer) -> None:
                 asked = time.monotonic()
             size = which.size() if settled else which.size_or_none() or 0
             if size < place:
-                _tell(f"{which.name} has been replaced: from its beginning")
+                tell(f"{which.name} has been replaced: from its beginning")
                 place = 0
             for block in which.blocks(place) if size > place else ():
                 place += len(block)
@@ -246,7 +254,3 @@ def _follow(which: RemoteLog, place: int, printer: _Printer) -> None:
         if settled:
             return
         time.sleep(LOOK_SECONDS)
-
-
-def _tell(words: str) -> None:
-    click.echo(f"tackroom: {words}", err=True)

@@ -133,15 +133,29 @@ tackroom.add_command(completion.completion)
 
 def main() -> None:
     """Run the command; errors are one sentence on standard error."""
-    output.set_up_output()
+    output.set_up_streams()
     status = 0
     try:
         status = _run()
         sys.stdout.flush()
     except (ReaderLeft, BrokenPipeError):
-        # what is still to be flushed has nowhere to go
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
+    except OSError as error:
+        # a disk that is full, a closed stream: told already unless this was the first that was written
+        status = status or _failed(_reason(error), FAILED)
+        _forget_output()
     sys.exit(status)
+
+
+def _forget_output() -> None:
+    """Let what is still to be flushed go nowhere: it has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _reason(error: OSError) -> str:
+    """Return in words what the system says, without its number."""
+    where = "" if error.filename is None else f"{error.filename}: "
+    return f"{where}{error.strerror or error}"
 
 
 def _run() -> int:
@@ -152,6 +166,9 @@ def _run() -> int:
     except click.UsageError as error:
         error.show()
         return WRONG_USE
+    except UnicodeEncodeError as error:
+        # of what the user typed: all that is printed is escaped instead
+        return _failed(f"{error.object!r} is no UTF-8: no name, user or path is like that", WRONG_USE)
     except click.ClickException as error:
         return _failed(error.format_message(), error.exit_code)
     except Unreachable as error:
@@ -161,7 +178,7 @@ def _run() -> int:
     except TackroomError as error:
         return _failed(error.message, FAILED)
     except OSError as error:
-        return _failed(str(error), FAILED)
+        return _failed(_reason(error), FAILED)
 
 
 def _failed(sentence: str, status: int) -> int:

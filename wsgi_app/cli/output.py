@@ -59,8 +59,16 @@ def when(time: str | None) -> str:
     return "" if time is None else time.partition(".")[0].rstrip("Z").replace("T", " ")
 
 
-def set_up_output() -> None:
-    """Let no character that the terminal cannot show end the command."""
+def set_up_streams() -> None:
+    """Let no character that the terminal cannot show end the command; and no file or socket be taken for a stream.
+
+    Whoever closes a stream (`>&-`) is told at the first use of it.
+    """
+    # nobody reads what is said on a standard error that is closed; the others are opened so that they fail
+    for name, mode, access in (("stdin", "r", os.O_WRONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            # the lowest descriptor that is free is that of the first stream that is closed
+            setattr(sys, name, os.fdopen(os.open(os.devnull, access), mode, encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -3,7 +3,10 @@
 import time
 from collections.abc import Callable
 
-from wsgi_app.cli.client import Refused, Unreachable
+import click
+
+from wsgi_app.cli.client import Refused, Stranger, Unreachable
+from wsgi_app.cli.tables import printable
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
@@ -11,10 +14,15 @@ LONGEST_PAUSE = 10.0
 _PASSING = (408, 429)
 
 
+def tell(words: str) -> None:
+    """Say on standard error, in one line, what goes on."""
+    click.echo(f"tackroom: {printable(words)}", err=True)
+
+
 class Patience:
     """Pauses, longer each time, until something works again; gives up `seconds` after the first failure in a row."""
 
-    def __init__(self, seconds: float, say: Callable[[str], None]) -> None:
+    def __init__(self, seconds: float, say: Callable[[str], None] = tell) -> None:
         self._seconds = seconds
         self._say = say
         self._until: float | None = None
@@ -27,6 +35,8 @@ class Patience:
 
     def bear(self, trouble: Unreachable | Refused) -> None:
         """Pause before the next try, or raise the trouble: it is no passing one, or has lasted too long."""
+        if isinstance(trouble, Stranger):
+            raise trouble
         if isinstance(trouble, Refused) and trouble.status < 500 and trouble.status not in _PASSING:
             raise trouble
         now = time.monotonic()

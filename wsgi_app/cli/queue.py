@@ -2,6 +2,7 @@
 
 import click
 
+from wsgi_app.cli.arguments import NUMBER
 from wsgi_app.cli.client import Client
 from wsgi_app.cli.output import json_option, print_json, print_table, when
 
@@ -9,7 +10,7 @@ _HEAD = ("JOB", "SET", "RECIPES", "PRIORITY", "OWNER", "SINCE", "WHY IT WAITS")
 
 
 @click.command(short_help="Show what waits for systems, and why.", epilog="Example: tackroom queue --job 12")
-@click.option("--job", "job_id", metavar="ID", type=click.IntRange(min=1), help="Only what waits of this job.")
+@click.option("--job", "job_id", metavar="ID", type=NUMBER, help="Only what waits of this job.")
 @json_option("the queue")
 def queue(job_id: int | None, as_json: bool) -> None:
     """Show which recipe sets wait for systems, in the order in which they get them, and why each waits.

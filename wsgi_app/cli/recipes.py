@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 import click
 
 from wsgi_app.cli import jobtext
+from wsgi_app.cli.arguments import NUMBER, SYSTEM_NAME
 from wsgi_app.cli.client import Client
 from wsgi_app.cli.names import system_names
 from wsgi_app.cli.output import json_option, print_json, print_table, window
@@ -21,7 +22,7 @@ FORMS = {
 }
 
 
-one_id = click.argument("recipe_id", metavar="R", type=click.IntRange(min=1))
+one_id = click.argument("recipe_id", metavar="R", type=NUMBER)
 
 
 @click.group()
@@ -51,7 +52,11 @@ def show(recipe_id: int, as_json: bool) -> None:
 )
 @one_id
 @click.option(
-    "--system", metavar="NAME", shell_complete=system_names, help="Assign the recipe to this system, if it names none."
+    "--system",
+    metavar="NAME",
+    type=SYSTEM_NAME,
+    shell_complete=system_names,
+    help="Assign the recipe to this system, if it names none.",
 )
 @click.option(
     "--format",
@@ -68,7 +73,7 @@ def env(recipe_id: int, system: str | None, form: str) -> None:
     """
     client = Client.from_environment()
     path = f"recipes/{recipe_id}/key" + (f"?system={quote(system)}" if system else "")
-    made = client.call("POST", path).json()
+    made = client.ask("POST", path)
     click.echo(harness_environment(recipe_id, made["url"], form))
 
 

@@ -9,6 +9,8 @@ import click
 from attrs import frozen
 
 from wsgi_app.cli.client import Client, Refused
+from wsgi_app.core.logname import parse_path
+from wsgi_app.errors import BadName, NoSuchLog
 
 #: bytes of one GET
 RANGE = 1024 * 1024
@@ -18,8 +20,9 @@ STEP_BACK = 16 * 1024
 LONGEST_LINE = 16 * 1024 * 1024
 
 #: how results say where: a log and a line of it
-_WHERE = re.compile(r"/?recipes/([1-9][0-9]*)/(.+)", re.DOTALL)
-_LINE = re.compile(r"(.+):([1-9][0-9]*)", re.DOTALL)
+_WHERE = re.compile(r"/?recipes/([1-9][0-9]{0,17})/(.+)", re.DOTALL)
+_RECIPE = re.compile(r"[1-9][0-9]{0,17}")
+_LINE = re.compile(r"(.+):([1-9][0-9]{0,17})", re.DOTALL)
 
 
 @frozen
@@ -133,7 +136,7 @@ class RemoteLog:
         # the index goes in order of path: begin right before it
         place: str | None = f"recipes/{self.recipe}/log-index?limit=20&after={quote(self.path[:-1], safe='')}"
         while place is not None:
-            answer = self.client.call("GET", place, headers={"Accept": "application/json"}, key=self.key).json()
+            answer = self.client.ask("GET", place, headers={"Accept": "application/json"}, key=self.key)
             for log in answer["logs"]:
                 if log["path"] == self.path:
                     found: dict[str, Any] = log
@@ -148,7 +151,7 @@ def log_of(client: Client, words: tuple[str, ...]) -> tuple[RemoteLog, int | Non
     """Return the log, and the line of it, that `R PATH`, `R PATH:LINE` or `recipes/R/PATH:LINE` mean."""
     if len(words) == 1 and (found := _WHERE.fullmatch(words[0])):
         recipe, path = int(found[1]), found[2]
-    elif len(words) == 2 and words[0].isascii() and words[0].isdigit():
+    elif len(words) == 2 and _RECIPE.fullmatch(words[0]):
         recipe, path = int(words[0]), words[1]
     else:
         raise click.UsageError("say which log: R PATH, or recipes/R/PATH:LINE as results print it")
@@ -163,10 +166,12 @@ def log_of(client: Client, words: tuple[str, ...]) -> tuple[RemoteLog, int | Non
 
 def check_path(path: str) -> None:
     """Raise `UsageError` for what cannot be a log's path."""
-    if not path.startswith(("logs/", "tasks/")):
+    try:
+        parse_path(0, path)
+    except (NoSuchLog, BadName, ValueError):
         raise click.UsageError(
             f"{path!r} is no log's path: logs/NAME, tasks/T/logs/NAME or tasks/T/results/N/logs/NAME"
-        )
+        ) from None
 
 
 def logs_of(client: Client, recipe: int) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import click
 
 from wsgi_app.cli import reports
+from wsgi_app.cli.arguments import NUMBER
 from wsgi_app.cli.client import Client
 from wsgi_app.cli.output import print_json_list, window
 from wsgi_app.cli.reports import Outcome
@@ -26,8 +27,8 @@ Examples:
 
 
 @click.command(short_help="Print a job's results.", epilog=EXAMPLES)
-@click.argument("job_id", metavar="JOB", type=click.IntRange(min=1))
-@click.option("--recipe", metavar="R", type=click.IntRange(min=1), help="Only of this recipe.")
+@click.argument("job_id", metavar="JOB", type=NUMBER)
+@click.option("--recipe", metavar="R", type=NUMBER, help="Only of this recipe.")
 @click.option(
     "--result",
     "values",

@@ -29,7 +29,10 @@ def config() -> None:
     """The settings of this machine's Tackroom, and of this command."""
 
 
-@config.command(epilog="Examples: tackroom config show; tackroom config show base_url")
+@config.command(
+    short_help="Show every setting, and who set it.",
+    epilog="Examples: tackroom config show; tackroom config show base_url",
+)
 @click.argument("name", required=False)
 @json_option("the settings")
 def show(name: str | None, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import click
 
+from wsgi_app.cli.arguments import SYSTEM_NAME
 from wsgi_app.cli.client import Client
 from wsgi_app.cli.output import json_option, print_json, print_table, when
 from wsgi_app.states import SystemHealth
@@ -17,8 +18,11 @@ def system() -> None:
     """The lab's machines."""
 
 
-@system.command(epilog="Example: tackroom system add alpha --type kvm --tag x86_64 --tag 10gbe")
-@click.argument("name")
+@system.command(
+    short_help="Add a system and print its key.",
+    epilog="Example: tackroom system add alpha --type kvm --tag x86_64 --tag 10gbe",
+)
+@click.argument("name", type=SYSTEM_NAME)
 @click.option("--type", "kind", metavar="TYPE", help="What recipes may ask for as its type.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="What recipes may ask for; may be repeated.")
 @click.option("--address", metavar="IP", help="From this address it may write its recipes' logs without a key.")
@@ -30,15 +34,15 @@ def add(name: str, kind: str | None, tags: tuple[str, ...], address: str | None,
     """
     client = Client.from_environment()
     value = {"name": name, "type": kind, "tags": list(tags), "address": address}
-    made = client.call("POST", "systems/", value=value).json()
-    key = client.call("POST", f"{_url(name)}/key").json()["key"]
+    made = client.ask("POST", "systems/", value=value)
+    key = client.ask("POST", f"{_url(name)}/key")["key"]
     if as_json:
         print_json({**made, "key": key})
     else:
         click.echo(key)
 
 
-@system.command(name="list", epilog="Example: tackroom system list")
+@system.command(name="list", short_help="List the systems.", epilog="Example: tackroom system list")
 @json_option("the systems")
 def list_systems(as_json: bool) -> None:
     """List the systems: what they do, how they are, which recipe they run.
@@ -65,16 +69,20 @@ def list_systems(as_json: bool) -> None:
     print_table(("NAME", "STATE", "HEALTH", "RECIPE", "TYPE", "TAGS", "LAST SEEN", "REASON"), rows)
 
 
-@system.command(epilog="Example: tackroom system show bench")
-@click.argument("name")
+@system.command(short_help="Show a system.", epilog="Example: tackroom system show bench")
+@click.argument("name", type=SYSTEM_NAME)
 @json_option("the system")
 def show(name: str, as_json: bool) -> None:
     """Show the system NAME."""
     _print(Client.from_environment().get(_url(name)), as_json)
 
 
-@system.command(name="set", epilog="Example: tackroom system set alpha --health maintenance --reason 'new fan'")
-@click.argument("name")
+@system.command(
+    name="set",
+    short_help="Change a system.",
+    epilog="Example: tackroom system set alpha --health maintenance --reason 'new fan'",
+)
+@click.argument("name", type=SYSTEM_NAME)
 @click.option("--type", "kind", metavar="TYPE", help="What recipes may ask for as its type; '' for none.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Its tags from now on; may be repeated; '' for none.")
 @click.option("--add-tag", "more", multiple=True, metavar="TAG", help="One more tag; may be repeated.")
@@ -107,11 +115,11 @@ def change(
         value["tags"] = [tag for tag in dict.fromkeys([*now, *more]) if tag not in fewer]
     if not value:
         raise click.UsageError("say what to change, such as --health good")
-    _print(client.call("PATCH", _url(name), value=value).json(), as_json)
+    _print(client.ask("PATCH", _url(name), value=value), as_json)
 
 
-@system.command(epilog="Example: tackroom system remove bench")
-@click.argument("name")
+@system.command(short_help="Forget a system.", epilog="Example: tackroom system remove bench")
+@click.argument("name", type=SYSTEM_NAME)
 def remove(name: str) -> None:
     """Forget the system NAME; what it ran stays.
 
@@ -120,15 +128,15 @@ def remove(name: str) -> None:
     Client.from_environment().call("DELETE", _url(name))
 
 
-@system.command(epilog="Example: tackroom system key bench")
-@click.argument("name")
+@system.command(short_help="Make a new key for a system.", epilog="Example: tackroom system key bench")
+@click.argument("name", type=SYSTEM_NAME)
 @json_option("the key")
 def key(name: str, as_json: bool) -> None:
     """Make a new key for the system NAME and print it; the key before is void from now on.
 
     A harness that uses the old one must be told: TACKROOM_TOKEN in its environment. Needs an admin's token.
     """
-    made = Client.from_environment().call("POST", f"{_url(name)}/key").json()
+    made = Client.from_environment().ask("POST", f"{_url(name)}/key")
     if as_json:
         print_json(made)
         return

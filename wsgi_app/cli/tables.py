@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import click
 
+from wsgi_app.cli.terminal import escaped
+
 #: no column is made narrower than this to fit a window
 _LEAST = 10
 #: lines of one cell in a window; the rest is left out
@@ -13,6 +15,8 @@ _MOST_LINES = 4
 
 #: the colour of a word in a column of these names
 _WORD_COLUMNS = {"RESULT", "STATUS", "STATE", "HEALTH", "VERDICT", "HARNESS", "LOGS"}
+#: what is there to be copied: it is not broken over lines, and the terminal has to bear it
+_WHOLE_COLUMNS = {"PATH"}
 COLOURS = {
     **dict.fromkeys(("Pass", "pass", "Completed", "good", "finished"), "green"),
     **dict.fromkeys(("Fail", "Panic", "fail", "Aborted", "infrastructure", "bad", "damaged"), "red"),
@@ -24,11 +28,16 @@ COLOURS = {
 def table(
     head: Sequence[str], rows: Sequence[Sequence[object]], *, width: int | None = None, colour: bool = False
 ) -> str:
-    """Return rows as columns under their headings; cells are wrapped when `width` columns are not enough."""
-    cells = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(columns, column)) for column in zip(head, *cells, strict=True)]
+    """Return rows as columns under their headings; cells are wrapped when `width` columns are not enough.
+
+    A cell that is a tuple of phrases is wrapped between them only.
+    """
+    cells = [[_phrases(cell) for cell in row] for row in rows]
+    texts = [[" ".join(phrases) for phrases in row] for row in cells]
+    widths = [max(map(columns, column)) for column in zip(head, *texts, strict=True)]
     if width is not None:
-        widths = _fit(widths, [columns(name) for name in head], width)
+        least = [wide if name in _WHOLE_COLUMNS else columns(name) for name, wide in zip(head, widths, strict=True)]
+        widths = _fit(widths, least, width)
     lines = [_line(head, widths), "  ".join("-" * wide for wide in widths)]
     for row in cells:
         wrapped = [_wrap(cell, wide) for cell, wide in zip(row, widths, strict=True)]
@@ -43,7 +52,7 @@ def printable(value: object) -> str:
     text = "" if value is None else str(value)
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+    return "".join(char if char.isprintable() else escaped(char) for char in text)
 
 
 def columns(text: str) -> int:
@@ -72,20 +81,37 @@ def _line(cells: Sequence[str], widths: Sequence[int], head: Sequence[str] | Non
     return "  ".join(shown).rstrip()
 
 
+def _phrases(cell: object) -> tuple[str, ...]:
+    return tuple(map(printable, cell)) if isinstance(cell, tuple) else (printable(cell),)
+
+
 def _fit(widths: Sequence[int], least: Sequence[int], width: int) -> list[int]:
     """Take from the widest columns until all fit, or until none can be made narrower."""
     fitted = list(widths)
     while sum(fitted) + 2 * (len(fitted) - 1) > width:
-        widest = max(range(len(fitted)), key=lambda place: fitted[place])
+        widest = max(range(len(fitted)), key=lambda place: fitted[place] - max(_LEAST, least[place]))
         if fitted[widest] <= max(_LEAST, least[widest]):
             break
         fitted[widest] -= 1
     return fitted
 
 
-def _wrap(cell: str, wide: int) -> list[str]:
+def _wrap(phrases: tuple[str, ...], wide: int) -> list[str]:
+    cell = " ".join(phrases)
     if columns(cell) <= wide:
         return [cell]
+    if len(phrases) > 1:
+        return _wrap_between(phrases, wide)
     # characters that take two columns: half as many fit
     room = wide if cell.isascii() else max(wide // 2, 1)
     return textwrap.wrap(cell, room, max_lines=_MOST_LINES, placeholder="...", break_on_hyphens=False) or [""]
+
+
+def _wrap_between(phrases: tuple[str, ...], wide: int) -> list[str]:
+    lines = [phrases[0]]
+    for phrase in phrases[1:]:
+        if columns(lines[-1]) + 1 + columns(phrase) <= wide:
+            lines[-1] += f" {phrase}"
+        else:
+            lines.append(phrase)
+    return lines

@@ -31,7 +31,7 @@ class Harmless:
         if not final:
             shown = text.rstrip("\r")
             text, self._held = shown, text[len(shown) :]
-        return _UNSAFE.sub(_escape, text)
+        return _UNSAFE.sub(lambda found: escaped(found[0]), text)
 
 
 def harmless(data: bytes) -> str:
@@ -52,8 +52,9 @@ def flush() -> None:
     sys.stdout.buffer.flush()
 
 
-def _escape(found: "re.Match[str]") -> str:
-    number = ord(found[0])
+def escaped(char: str) -> str:
+    """Return how a character is shown that is not obeyed: `\\x1b`, `\\u202e`."""
+    number = ord(char)
     if number < 0x80:
         return f"\\x{number:02x}"
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

@@ -7,12 +7,15 @@ from urllib.parse import quote
 
 import click
 
+from wsgi_app.cli.arguments import NUMBER, Span
 from wsgi_app.cli.client import Client
 from wsgi_app.cli.output import json_option, print_json, print_table, when
 from wsgi_app.clock import rfc3339
 
 SCOPES = ("read", "submit", "admin")
 DAY = 86400
+#: days after which nobody knows of a token any more
+CENTURY = 36525
 
 
 @click.group()
@@ -20,7 +23,10 @@ def token() -> None:
     """What people and scripts prove by who they are."""
 
 
-@token.command(epilog="Example: tackroom token create nightly --scope submit --days 90 > nightly.token")
+@token.command(
+    short_help="Make a token and print it, this once.",
+    epilog="Example: tackroom token create nightly --scope submit --days 90 > nightly.token",
+)
 @click.argument("name")
 @click.option("--user", metavar="USER", help="For this user; for others than yourself only an admin may.")
 @click.option(
@@ -30,7 +36,7 @@ def token() -> None:
     type=click.Choice(SCOPES),
     help="What it may do; may be repeated.  [default: read and submit]",
 )
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), metavar="N", help="It expires after N days.")
+@click.option("--days", type=Span(0, CENTURY, min_open=True), metavar="N", help="It expires after N days.")
 @click.option("--expires", metavar="TIME", help="It expires then, such as 2027-01-31 or 2027-01-31T12:00:00Z (UTC).")
 @json_option("the token with all that is known of it")
 def create(
@@ -52,14 +58,14 @@ def create(
         value["expires"] = rfc3339(time.time() + days * DAY)
     elif expires is not None:
         value["expires"] = _time(expires)
-    made = Client.from_environment().call("POST", "tokens/", value=value).json()
+    made = Client.from_environment().ask("POST", "tokens/", value=value)
     if as_json:
         print_json(made)
     else:
         click.echo(made["token"])
 
 
-@token.command(name="list", epilog="Example: tackroom token list")
+@token.command(name="list", short_help="List tokens, without what is secret.", epilog="Example: tackroom token list")
 @click.option("--user", metavar="USER", help="Only this user's.")
 @json_option("the tokens")
 def list_tokens(user: str | None, as_json: bool) -> None:
@@ -83,8 +89,8 @@ def list_tokens(user: str | None, as_json: bool) -> None:
     print_table(("ID", "USER", "NAME", "SCOPES", "CREATED", "EXPIRES"), rows)
 
 
-@token.command(epilog="Example: tackroom token revoke 12 13")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
+@token.command(short_help="Make tokens void, at once.", epilog="Example: tackroom token revoke 12 13")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, type=NUMBER)
 def revoke(ids: tuple[int, ...]) -> None:
     """Make tokens void, at once and for good; 'tackroom token list' has their ids."""
     client = Client.from_environment()
@@ -96,6 +102,6 @@ def _time(text: str) -> str | None:
     """Return a time as the API takes it; a time without a zone is UTC."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return rfc3339((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
         raise click.UsageError(f"--expires reads 2027-01-31 or 2027-01-31T12:00:00Z, not {text!r}") from None
-    return rfc3339((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

@@ -151,14 +151,15 @@ class Upload:
         """Say what the log is to be, and return what is known of it."""
         while True:
             try:
-                answer = self._log.client.call("POST", self._log.url, value=content.declaration(), key=self._log.key)
+                found: dict[str, Any] = self._log.client.ask(
+                    "POST", self._log.url, value=content.declaration(), key=self._log.key
+                )
             except (Unreachable, Refused) as trouble:
                 if isinstance(trouble, Refused) and trouble.status == 409:
                     raise self._finished(trouble) from None
                 self._patience.bear(trouble)
             else:
                 self._patience.rest()
-                found: dict[str, Any] = answer.json()
                 return found
 
     def _size(self) -> int:

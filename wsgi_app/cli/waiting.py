@@ -3,8 +3,6 @@
 import time
 from typing import Any
 
-import click
-
 from wsgi_app.cli.client import Client, Refused, Unreachable
 from wsgi_app.cli.eventstream import AWAY_SECONDS, TimeOver
 from wsgi_app.cli.patience import Patience
@@ -20,7 +18,7 @@ def wait_for(client: Client, job: int, end: float | None = None) -> dict[str, An
 
     `end` is when to stop (`time.monotonic`). Raises `TimeOver`, `Refused`; `Unreachable` when the server stays away.
     """
-    patience = Patience(AWAY_SECONDS, lambda said: click.echo(f"tackroom: {said}", err=True))
+    patience = Patience(AWAY_SECONDS)
     while True:
         left = CALL_SECONDS if end is None else max(0, min(CALL_SECONDS, end - time.monotonic()))
         try:
@@ -44,7 +42,7 @@ def wait_for(client: Client, job: int, end: float | None = None) -> dict[str, An
 
 def get_patiently(client: Client, path: str) -> Any:
     """Return the JSON value at a path; a server that restarts meanwhile is waited for."""
-    patience = Patience(AWAY_SECONDS, lambda said: click.echo(f"tackroom: {said}", err=True))
+    patience = Patience(AWAY_SECONDS)
     while True:
         try:
             return client.get(path)
