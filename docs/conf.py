@@ -11,7 +11,12 @@ extensions = ["myst_parser", "tackroom_reference"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_ext", "examples", "changelog.d"]
 html_theme = "alabaster"
-html_theme_options = {"description": "A lab controller", "page_width": "70rem", "sidebar_width": "15rem"}
+html_theme_options = {
+    "description": "A lab controller",
+    "page_width": "76rem",
+    "body_max_width": "none",
+    "sidebar_width": "15rem",
+}
 html_static_path = ["_static"]
 html_css_files = ["tackroom.css"]
 html_show_copyright = False

@@ -7,12 +7,11 @@ from lab import Lab, reachable_directory
 from pasting import BadMark, agrees, checkout, paste, read, working_in
 
 PAGE = """\
-<!-- pasted into: apache, TACKROOM_THREADS=700 -->
 # Title
 
-<!-- given:
+```sh
 number=4
--->
+```
 
 ```console
 $ echo $number
@@ -57,7 +56,7 @@ $ make much
 def test_read() -> None:
     """Commands, answers, files and marks are found; what is not pasted is left out."""
     page = read(PAGE)
-    assert (page.front, page.environ, page.excuse) == ("apache", {"TACKROOM_THREADS": "700"}, None)
+    assert page.excuse is None
     assert [(step.command, step.shown) for step in page.steps] == [
         ("set -e\nnumber=4\nset +e", None),
         ("echo $number", "4"),
@@ -66,12 +65,17 @@ def test_read() -> None:
         ("echo little", None),
         ("cat > 'a file' <<'END OF FILE'\n{\"a\": 1}\nEND OF FILE", ""),
     ]
-    assert page.steps[1].line == 9
+    assert page.steps[1].line == 8
 
 
 @pytest.mark.parametrize(
     "text",
-    ["<!-- not pasted: -->\n```sh\n```", "<!-- file: a -->\nwords", "```console\nanswer\n```"],
+    [
+        "<!-- not pasted: -->\n```sh\n```",
+        "<!-- file: a -->\nwords",
+        "<!-- given:\nsecretly\n-->",
+        "```console\nanswer\n```",
+    ],
 )
 def test_bad_marks(text: str) -> None:
     """A mark that says nothing, or stands before nothing, is a mistake."""
@@ -139,9 +143,8 @@ def test_good_page() -> None:
 def _paste(text: str) -> None:
     lab = Lab(reachable_directory() / "data", "none")
     try:
-        directory = lab.data.with_name("checkout")
-        checkout(directory, lab)
-        paste(read(text), lab, directory)
+        directory = checkout(lab, sources=())
+        paste(read(text), lab)
         assert not list(working_in(directory))
     finally:
         shutil.rmtree(lab.data.parent)

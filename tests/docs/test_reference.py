@@ -94,12 +94,27 @@ def test_harness() -> None:
 def test_environment_variables() -> None:
     """Every variable that begins with TACKROOM_ and stands in the code is in the reference; no other is."""
     named = re.compile(rf"\b{ENV_PREFIX}[A-Z][A-Z_]*\b")
-    there = {name for path in PACKAGE.rglob("*.py") for name in named.findall(path.read_text(encoding="utf-8"))}
+    put_together = re.compile(r'\bENV_PREFIX \+ "([A-Z][A-Z_]*)"')
+    texts = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
+    there = {name for text in texts for name in named.findall(text)}
+    there |= {ENV_PREFIX + name for text in texts for name in put_together.findall(text)}
     there |= {ENV_PREFIX + setting.name.upper() for setting in settings()}
-    pages = (reference(name) for name in ("command", "settings", "harness"))
-    written = {name for page in pages for name in named.findall(page.text)}
+    written = {name for page in _with_variables() for name in named.findall(page)}
     # a header of httpd's, as WSGI spells it
     assert written == there - {"TACKROOM_CLIENT"}
+
+
+def test_other_variables() -> None:
+    """Every other variable that the code asks for is there, too, but for those that every program knows."""
+    asked = re.compile(r'\bos\.(?:environ(?:\.get\(|\[)|getenv\()"(\w+)"')
+    there = {name for path in PACKAGE.rglob("*.py") for name in asked.findall(path.read_text(encoding="utf-8"))}
+    assert {"NO_COLOR", "XDG_STATE_HOME"} <= there
+    text = "".join(_with_variables())
+    assert {name for name in there - {"PATH", "TERM", "HOME"} if not re.search(rf"\b{name}\b", text)} == set()
+
+
+def _with_variables() -> list[str]:
+    return [reference(name).text for name in ("command", "settings", "harness")]
 
 
 def test_urls() -> None:

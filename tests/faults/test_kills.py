@@ -108,7 +108,7 @@ def test_sigterm_ends_all_within_ten_seconds_with_callers_waiting(make_lab: Call
     """A waiting claim and an upload in flight do not hold it up; the exit status is 0 and no process is left."""
     lab = make_lab("apache")
     lab.job({"name": "one", "command": ["true"]}, system="busy")
-    lab.call("POST", "/systems/", b'{"name": "idle"}')
+    lab.post("/systems/", {"name": "idle"})
     waiting = threading.Thread(target=lambda: ignore_end(lambda: lab.call("POST", "/systems/idle/claim?wait=50")))
     waiting.start()
     until(lambda: lab.call("GET", "/systems/idle").json["state"] == "idle", "the waiting claim")

@@ -68,6 +68,7 @@ def test_never_a_redirect(site: Site, tmp_path: Path) -> None:
         "name": "taskout.log",
         "job": str(given.job),
         "state": "READY",
+        "token": "99",
         "fqdn": "host.example",
     }
     seen: dict[int, int] = {}

@@ -7,19 +7,16 @@ A command must succeed, unless the page shows its status by `echo $?` right behi
 - `...` stands for anything in its line, and alone in a line for any lines;
 - numbers, keys, digests and the width of columns may be others (but not a number alone in a line, nor an HTTP status).
 
-HTML comments, which nobody sees on the built page, say more. For the whole page:
+HTML comments, which nobody sees on the built page, say more, but type nothing that a reader does not see: what a page
+needs stands in it. There is a Tackroom, `http://127.0.0.1:8080/`, with its data in `var`. For the whole page:
 
-- `<!-- pasted into: apache -->` or `none` (embedded; the default): the front of the Tackroom that runs, as
-  `http://127.0.0.1:8080/` with its data in `var`. Settings may follow: `none, TACKROOM_BASE_URL=http://lab.example/`.
 - `<!-- never pasted: REASON -->`: none of it.
 
 Right before a block:
 
 - `<!-- not pasted: REASON -->`: the block is only read.
-- `<!-- instead: COMMAND -->`: this is run in its place.
+- `<!-- instead: COMMAND -->`: this is run in its place, for what would change the machine.
 - `<!-- file: NAME -->`: the block is what the reader puts into this file.
-
-Anywhere: `<!-- given:`, then commands, then `-->`: what the page takes for granted, run there and then.
 """
 
 import os
@@ -30,12 +27,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from attrs import evolve, field, frozen
-from lab import SERVICE, Lab, running_lab
+from lab import SERVICE, Lab
 from pages import ROOT
 from waiting import until
 
@@ -45,7 +42,9 @@ PAGE_SECONDS = 150
 #: begins the line that tells a command's number and status; no log looks like it
 _BOUNDARY = "\x01pasted"
 _FENCE = re.compile(r"^( *)```(\w*)$")
-_MARK = re.compile(r"^ *<!-- (pasted into|never pasted|not pasted|instead|file|given):(.*)$")
+_MARK = re.compile(r"^ *<!-- (never pasted|not pasted|instead|file):(.*)-->$")
+#: what looks like a mark and is none
+_COMMENT = re.compile(r"^ *<!--")
 _STATUS = "echo $?"
 
 
@@ -68,8 +67,6 @@ class Pasted:
     """What a test does with a page."""
 
     steps: list[Step] = field(factory=list)
-    front: str = "none"
-    environ: dict[str, str] = field(factory=dict)
     #: why none of it is pasted
     excuse: str | None = None
 
@@ -81,20 +78,17 @@ def read(text: str) -> Pasted:
     lines = iter(enumerate(text.splitlines(), 1))
     for number, line in lines:
         if found := _MARK.match(line):
-            kind, words = found[1], found[2].removesuffix("-->").strip()
+            kind, words = found[1], found[2].strip()
             if mark is not None:
                 raise BadMark(f"line {number}: two marks for one block")
-            if kind == "given":
-                page.steps.append(_script(_until(lines, "-->"), number))
-            elif not words:
+            if not words:
                 raise BadMark(f"line {number}: {kind} what?")
-            elif kind == "pasted into":
-                front, *settings = (word.strip() for word in words.split(","))
-                page = evolve(page, front=front, environ=dict(setting.split("=", 1) for setting in settings))
-            elif kind == "never pasted":
+            if kind == "never pasted":
                 page = evolve(page, excuse=words)
             else:
                 mark = kind, words
+        elif _COMMENT.match(line):
+            raise BadMark(f"line {number}: no such mark")
         elif found := _FENCE.match(line):
             block = _until(lines, f"{found[1]}```", indent=len(found[1]))
             page.steps.extend(_steps(found[2], block, mark, number))
@@ -174,8 +168,9 @@ def _plain(text: str) -> Iterator[str]:
         yield re.sub(r"-+", "-", line) if rule else re.sub(r"\d+", "0", line)
 
 
-def paste(page: Pasted, lab: Lab, directory: Path) -> None:
-    """Type a page's commands into one shell beside a Tackroom; fail where it does not do as the page shows."""
+def paste(page: Pasted, lab: Lab) -> None:
+    """Type a page's commands into one shell, in a lab's checkout; fail where it does not do as the page shows."""
+    directory = where(lab)
     steps = [
         evolve(step, command=step.command.replace("127.0.0.1:8080", f"127.0.0.1:{lab.port}")) for step in page.steps
     ]
@@ -259,18 +254,18 @@ def working_in(directory: Path) -> Iterator[int]:
                 yield int(process.name)
 
 
-def try_page(path: Path) -> None:
-    """Do what a page says in a Tackroom of its own, from a directory like a checkout after `make run`."""
-    page = read(path.read_text(encoding="utf-8"))
-    with running_lab(page.front, **page.environ) as lab:
-        directory = lab.data.with_name("checkout")
-        checkout(directory, lab)
-        paste(page, lab, directory)
+def where(lab: Lab) -> Path:
+    """Return the directory in which a lab's readers type."""
+    return lab.data.with_name("checkout")
 
 
-def checkout(directory: Path, lab: Lab) -> None:
-    """Make a directory where a reader's commands find what they name: `.venv`, `var`, the examples."""
+def checkout(lab: Lab, sources: Iterable[str] = ("wsgi_app", "tests", "docs")) -> Path:
+    """Make a directory where a reader's commands find what they name: the sources, `.venv`, `var`. Returns it."""
+    directory = where(lab)
     directory.mkdir()
+    for name in sources:
+        shutil.copytree(ROOT / name, directory / name)
+    shutil.copy(ROOT / "pyproject.toml", directory)
     (directory / "var").symlink_to(lab.data)
     (directory / ".venv" / "bin").mkdir(parents=True)
     for name in ("python", "python3", "tackroom"):
@@ -279,8 +274,8 @@ def checkout(directory: Path, lab: Lab) -> None:
         call = " -P -m wsgi_app.cli" if name == "tackroom" else ""
         tool.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{call} "$@"\n')
         tool.chmod(0o755)
-    shutil.copytree(ROOT / "docs" / "examples", directory / "docs" / "examples")
     if os.geteuid() == 0:
         account = pwd.getpwnam(SERVICE)
         for path in [directory, *directory.rglob("*")]:
             os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+    return directory

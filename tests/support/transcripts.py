@@ -6,6 +6,7 @@ later requests use them. `ADMIN` is the admin's token.
 
 import json
 import re
+import textwrap
 from typing import Any
 
 from attrs import define, field, frozen
@@ -17,7 +18,8 @@ _TIME = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"')
 _WATCHDOG = re.compile(r'"watchdog": \d+')
 #: headers of answers that say something
 _SHOWN = ("Location", "WWW-Authenticate", "Allow", "Content-Type")
-_WIDTH = 110
+#: columns that a page has room for
+_WIDTH = 80
 
 
 @frozen
@@ -70,7 +72,7 @@ class Replay:
     def _shown(self, answer: Any) -> str:
         if answer.content_type != "application/json":
             first, *more = str(answer.text).splitlines()
-            return first + ("\n..." if more else "")
+            return textwrap.shorten(first, _WIDTH, placeholder=" ...") + ("\n..." if more else "")
         self._learn(answer.json)
         text = json.dumps(answer.json)
         for secret, name in self._names.items():

@@ -14,7 +14,7 @@ def states(name: str) -> str:
     """Return the values of one of the enumerations of `wsgi_app.states`, in their order."""
     kind = kinds()[name]
     said = meanings(kind)
-    return table(("value", "meaning"), ((code(member.value), said[member.name]) for member in kind))
+    return table(("value", "meaning"), ((code(member.value), said.get(member.name, "")) for member in kind))
 
 
 def kinds() -> dict[str, type[enum.Enum]]:
