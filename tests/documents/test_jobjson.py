@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wsgi_app.documents import jobjson
+from wsgi_app.errors import BadDocument
 from wsgi_app.states import Visibility
 from wsgi_app.submitted import NewTask
 
@@ -38,3 +40,23 @@ def test_json_is_read_as_it_is(task: dict[str, Any], priority: int, visibility: 
     )
     assert (job.priority, job.visibility, job.recipe_sets[0].stage) == (priority, visibility, 3)
     assert job.visibility is None or type(job.visibility) is Visibility
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ('{"name": "t", "comand": ["true"]}', "recipe_sets[0].recipes[0].tasks[0].comand: there is no such field"),
+        ('{"name": "t", "command": "true"}', "recipe_sets[0].recipes[0].tasks[0].command: expected an array"),
+        ('{"name": "t", "params": {"A": 1}}', "recipe_sets[0].recipes[0].tasks[0].params['A']: expected a string"),
+        ('{"name": "t", "params": []}', "recipe_sets[0].recipes[0].tasks[0].params: expected an object"),
+        ("{}", "recipe_sets[0].recipes[0].tasks[0].name: is missing"),
+        ('"t"', "recipe_sets[0].recipes[0].tasks[0]: expected an object"),
+        (f'{{"name": {"9" * 5000}}}', "this is not JSON: a number is too large"),
+        (f'{{"q": "{"x" * jobjson.SMALL}"}}', "there is no field q: send it in a smaller document to be told where"),
+    ],
+)
+def test_what_is_wrong_is_said(task: str, said: str) -> None:
+    """A refusal has the place and the document's own words, not those of the library that reads it."""
+    with pytest.raises(BadDocument) as refused:
+        jobjson.parse_job(f'{{"recipe_sets": [{{"recipes": [{{"tasks": [{task}]}}]}}]}}'.encode())
+    assert refused.value.message == said

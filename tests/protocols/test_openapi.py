@@ -72,6 +72,30 @@ def test_what_each_operation_says(document: Document) -> None:
         assert operation["tags"][0] in {tag["name"] for tag in document["tags"]}, (method, path)
 
 
+def test_objects_have_names(document: Document) -> None:
+    """An object with fields is a schema with a name, or a part of one: generated clients call their classes so."""
+    schemas = document["components"].pop("schemas")
+    try:
+        assert list(_objects(document)) == []
+        for name, schema in schemas.items():
+            for part in [schema, *schema.get("allOf", [])]:
+                below = [value for key, value in part.items() if key != "allOf"]
+                assert list(_objects(below)) == [], name
+    finally:
+        document["components"]["schemas"] = schemas
+
+
+def _objects(node: object) -> Iterator[Document]:
+    """Yield what describes an object's fields."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _objects(item)
+    elif isinstance(node, dict):
+        if isinstance(node.get("properties"), dict) and "type" in node:
+            yield node
+        yield from _objects(list(node.values()))
+
+
 def test_error_codes(document: Document) -> None:
     """Every code that a call can be refused with is there; no other is."""
     _, known = document["components"]["schemas"]["ErrorCode"]["anyOf"]

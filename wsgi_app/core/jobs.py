@@ -133,11 +133,17 @@ class Jobs:
     def wait(self, caller: Caller, job: int, *, seconds: float) -> Job:
         """Return the job as soon as it is settled, or as it is after so many seconds."""
 
-        def settled() -> Job | None:
-            found = self.get(caller, job)
-            return found if found.settled else None
+        def settled() -> bool | None:
+            # without what is below it: each change of a large job wakes who waits for it
+            with self._ground.read() as tx:
+                if not jobs.exists(tx, job):
+                    raise NoSuchJob
+                row = jobs.load_job_row(tx, job)
+                self._access.require_reader(tx, caller, row)
+                return row.settled or None
 
-        return self._ground.notifier.wait([Subject("job", job)], settled, seconds) or self.get(caller, job)
+        self._ground.notifier.wait([Subject("job", job)], settled, seconds)
+        return self.get(caller, job)
 
     def cancel(self, caller: Caller, job: int) -> None:
         """Cancel what is unfinished of a job (its owner and admins); nothing when all is.

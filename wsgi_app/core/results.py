@@ -99,18 +99,14 @@ class Results:
             if found is None:
                 raise NoSuchRecipe
             self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
-            return results.load_results(
-                tx, results.of_recipes([found.id]), *wanted.conditions(), after=after, limit=limit
-            )
+            return results.load_results(tx, results.of_recipe(found.id), *wanted.conditions(), after=after, limit=limit)
 
     def of_job(
         self, caller: Caller, job: int, wanted: ResultFilter = ALL, *, after: int = 0, limit: int = 100
     ) -> list[Result]:
         """Return a job's results in order of id, those behind `after`."""
         with self._ground.read() as tx:
-            found = jobs.load_job(tx, job)
-            if found is None:
+            if not jobs.exists(tx, job):
                 raise NoSuchJob
-            self._access.require_reader(tx, caller, found)
-            members = [recipe.id for group in found.recipe_sets for recipe in group.recipes]
-            return results.load_results(tx, results.of_recipes(members), *wanted.conditions(), after=after, limit=limit)
+            self._access.require_reader(tx, caller, jobs.load_job_row(tx, job))
+            return results.load_results(tx, results.of_job(job), *wanted.conditions(), after=after, limit=limit)

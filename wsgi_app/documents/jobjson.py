@@ -2,19 +2,20 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cattrs import Converter, transform_error
+from cattrs import Converter
 from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
 from wsgi_app.clock import Clock, rfc3339
+from wsgi_app.documents.problems import problems, said
 from wsgi_app.documents.roles import SetRoles, known
 from wsgi_app.errors import BadDocument
-from wsgi_app.model import Job, Peer, Recipe, RecipeSet, Task
+from wsgi_app.model import Job, Peer, Recipe, RecipeSet, Requires, Task
 from wsgi_app.states import Visibility
-from wsgi_app.submitted import NewJob, NewRecipe, NewTask
+from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 
 #: up to here every whole number is one as a float, too
 _EXACT = 2**53
@@ -31,10 +32,12 @@ def parse_job(body: bytes) -> NewJob:
     try:
         job: NewJob = _converter(detailed=len(body) <= SMALL).structure(value, NewJob)
     except BaseValidationError as error:
-        problems = transform_error(error)
-        raise BadDocument("; ".join(problems), field=problems[0].rpartition(" @ ")[2]) from None
-    except (ForbiddenExtraKeysError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BadDocument(f"{error}: send it in a smaller document to be told where") from None
+        found = list(problems(error))
+        message = "; ".join(f"{problem.field}: {problem.message}" for problem in found)
+        raise BadDocument(message, field=found[0].field) from None
+    except (ForbiddenExtraKeysError, KeyError, ValueError) as error:
+        what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else said(error)
+        raise BadDocument(f"{what}: send it in a smaller document to be told where") from None
     return job
 
 
@@ -43,7 +46,11 @@ def parse(body: bytes) -> Any:
     try:
         # RFC 8259 section 8.1: UTF-8, and a byte order mark may be passed over
         text = body.decode("utf-8-sig")
-        return json.loads(text, parse_constant=_no_constant, parse_float=_number, object_pairs_hook=_object)
+        return json.loads(
+            text, parse_constant=_no_constant, parse_float=_number, parse_int=_integer, object_pairs_hook=_object
+        )
+    except UnicodeDecodeError as error:
+        raise BadDocument(f"this is not JSON in UTF-8, from byte {error.start} on") from None
     except RecursionError:
         raise BadDocument("this JSON is nested too deeply") from None
     except ValueError as error:
@@ -52,8 +59,10 @@ def parse(body: bytes) -> Any:
 
 def is_text(value: str) -> bool:
     """Return whether a string that came as JSON can be stored and run: half a surrogate pair and a NUL cannot."""
-    if "\0" in value:
-        return False
+    return "\0" not in value and _encodable(value)
+
+
+def _encodable(value: str) -> bool:
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -163,29 +172,31 @@ def _converter(*, detailed: bool) -> Converter:
     converter = Converter(forbid_extra_keys=True, detailed_validation=detailed)
     converter.register_structure_hook(str, lambda value, _: _text(value))
     # named, for it is a str: the hook above would take it, and any word with it
-    converter.register_structure_hook(Visibility, lambda value, _: Visibility(_text(value)))
+    converter.register_structure_hook(Visibility, lambda value, _: _visibility(value))
     converter.register_structure_hook(int, lambda value, _: _whole(value))
     converter.register_structure_hook(bool, lambda value, _: _exactly(bool, value))
     converter.register_structure_hook_func(_is_array, lambda value, kind: _array(converter, value, kind))
-    # places and warnings are for us to say
-    converter.register_structure_hook(
-        NewRecipe,
-        make_dict_structure_fn(NewRecipe, converter, _cattrs_forbid_extra_keys=True, place=override(omit=True)),
+    converter.register_structure_hook_func(
+        lambda kind: kind == dict[str, str], lambda value, _: _texts(converter, value)
     )
-    converter.register_structure_hook(
-        NewJob,
-        make_dict_structure_fn(NewJob, converter, _cattrs_forbid_extra_keys=True, warnings=override(omit=True)),
-    )
-    converter.register_structure_hook(
-        NewTask,
-        make_dict_structure_fn(
-            NewTask,
-            converter,
-            _cattrs_forbid_extra_keys=True,
-            fetch=override(struct_hook=lambda value, _: _fetch(value)),
-        ),
-    )
+    # each before what it is part of; places and warnings are for us to say
+    special: dict[type, dict[str, Any]] = {
+        Requires: {},
+        NewTask: {"fetch": override(struct_hook=lambda value, _: _fetch(value))},
+        NewRecipe: {"place": override(omit=True)},
+        NewRecipeSet: {},
+        NewJob: {"warnings": override(omit=True)},
+    }
+    for kind, fields in special.items():
+        # the converter's forbid_extra_keys is not for hooks that are made outside of it
+        read: Any = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True, **fields)
+        converter.register_structure_hook(kind, _of_object(read))
     return converter
+
+
+def _of_object(read: Callable[[Mapping[str, Any], Any], Any]) -> Callable[[object, Any], Any]:
+    # checked first: cattrs says of others what Python says of them
+    return lambda value, kind: read(_exactly(dict, value), kind)
 
 
 def _is_array(kind: Any) -> bool:
@@ -196,6 +207,19 @@ def _array(converter: Converter, value: object, kind: Any) -> tuple[Any, ...]:
     # checked first: cattrs would take a string for its letters
     member: Any = list[kind.__args__[0]]
     return tuple(converter.structure(_exactly(list, value), member))
+
+
+def _texts(converter: Converter, value: object) -> dict[str, str]:
+    # checked first; and another name for the same, or this would be asked again
+    kind: Any = Mapping[str, str]
+    return dict(converter.structure(_exactly(dict, value), kind))
+
+
+def _visibility(value: object) -> Visibility:
+    text = _text(value)
+    if text not in list(Visibility):
+        raise ValueError(f"expected {' or '.join(Visibility)}")
+    return Visibility(text)
 
 
 def _fetch(value: object) -> str | None:
@@ -224,21 +248,33 @@ def _whole(value: object) -> int:
 
 def _exactly(kind: type, value: object) -> Any:
     if type(value) is not kind:
-        names = {str: "a string", int: "a whole number", bool: "true or false", list: "an array"}
+        names = {str: "a string", int: "a whole number", bool: "true or false", list: "an array", dict: "an object"}
         raise ValueError(f"expected {names[kind]}")
     return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
+    for name in found:
+        # no answer could name it
+        if not _encodable(name):
+            raise ValueError(f"half a surrogate pair, in {name!r}, is no text")
     if len(found) == len(pairs):
         return found
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            raise BadDocument(f"{name!r} is there twice in one object", field=name if is_text(name) else None)
+            raise BadDocument(f"{name!r} is there twice in one object", field=name)
         seen.add(name)
     return found
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        # Python's own bound on digits
+        raise ValueError("a number is too large") from None
 
 
 def _number(text: str) -> float | int:

@@ -16,6 +16,8 @@ from wsgi_app import errors
 from wsgi_app.errors import Invalid, TackroomError
 from wsgi_app.model import Caller
 
+JSON = "application/json"
+
 #: one realm for both planes: clients keep credentials by realm (harness-beaker.md 0.15)
 CHALLENGE = 'Basic realm="tackroom"'
 
@@ -173,11 +175,17 @@ def json_refusal(error: Exception, table: Mapping[type[TackroomError], int]) -> 
     return response
 
 
-def check_json(request: Request) -> None:
-    """Raise `UnsupportedMediaType` unless the body says that it is JSON in UTF-8, the only one there is (RFC 8259)."""
-    charset = request.mimetype_params.get("charset", "utf-8")
-    if request.mimetype != "application/json" or charset.lower() != "utf-8":
-        raise UnsupportedMediaType("send application/json, in UTF-8")
+def check_type(request: Request, *kinds: str) -> None:
+    """Raise `UnsupportedMediaType` unless the body is of one of these media types, and sent as it is.
+
+    JSON is in UTF-8, the only one there is (RFC 8259).
+    """
+    if request.mimetype not in kinds:
+        raise UnsupportedMediaType(f"send {' or '.join(kinds)}")
+    if request.mimetype == JSON and request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
+        raise UnsupportedMediaType("send JSON in UTF-8")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("send it as it is, without a Content-Encoding")
 
 
 def http_headers(error: HTTPException) -> list[tuple[str, str]]:
@@ -188,7 +196,7 @@ def http_headers(error: HTTPException) -> list[tuple[str, str]]:
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with JSON."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
-    return Response(body, status, headers, content_type="application/json")
+    return Response(body, status, headers, content_type=JSON)
 
 
 def text_response(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

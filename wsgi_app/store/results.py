@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, inser
 from wsgi_app.model import LogAddress, ParsedResult, Result
 from wsgi_app.states import ResultValue
 from wsgi_app.store import ids
-from wsgi_app.store.schema import results
+from wsgi_app.store.schema import recipes, results
 
 
 def insert_result(tx: Connection, result: Result) -> None:
@@ -67,9 +67,14 @@ def load_result(tx: Connection, result: int) -> Result:
     return _result(tx.execute(select(results).where(results.c.id == result)).one())
 
 
-def of_recipes(recipes: Iterable[int]) -> ColumnElement[bool]:
-    """The condition for results of these recipes."""
-    return results.c.recipe.in_(list(recipes))
+def of_recipe(recipe: int) -> ColumnElement[bool]:
+    """The condition for results of a recipe."""
+    return results.c.recipe == recipe
+
+
+def of_job(job: int) -> ColumnElement[bool]:
+    """The condition for results of a job's recipes."""
+    return results.c.recipe.in_(select(recipes.c.id).where(recipes.c.job == job))
 
 
 def result_filter(

@@ -165,13 +165,13 @@ JOB = b'{"recipe_sets":[{"recipes":[{"tasks":[{"name":"t"}]}]}]}'
         (b"null", None),
         (b'{"name":"a","name":"b"}', "name"),
         (JOB.replace(b'"t"', b'"t","name":"u"'), "name"),
-        (JOB.replace(b'"t"', rb'"a\u0000"'), "$.recipe_sets[0].recipes[0].tasks[0].name"),
+        (JOB.replace(b'"t"', rb'"a\u0000"'), "recipe_sets[0].recipes[0].tasks[0].name"),
         (JOB.replace(b'"t"', b'"t","params":{"a":Infinity}'), None),
         (JOB.replace(b'"t"', b'"t","params":{"a":NaN}'), None),
         (b'{"priority":1e999,' + JOB[1:], None),
-        (b'{"priority":5.5,' + JOB[1:], "$.priority"),
+        (b'{"priority":5.5,' + JOB[1:], "priority"),
         (b'{"priority":' + b"9" * 5000 + b"," + JOB[1:], None),
-        (b'{"priority":' + b"9" * 30 + b"," + JOB[1:], "$.priority"),
+        (b'{"priority":' + b"9" * 30 + b"," + JOB[1:], "priority"),
         (b'{"name":' + b"[" * 100_000 + b"]" * 100_000 + b"}", None),
         (JOB.decode().encode("utf-16"), None),
         (JOB.replace(b'"t"', b'"\xfc"'), None),
@@ -201,3 +201,31 @@ def test_wrong_types(web: TestApp, admin: Headers, method: str, url: str, kind: 
     """A body that does not say that it is JSON in UTF-8 is 415."""
     answer = web.request(url, method=method, body=b"{}", headers={**admin, "Content-Type": kind}, status=415)
     assert answer.json["error"]["code"] == "http.unsupported-media-type"
+
+
+@pytest.mark.parametrize("path", ["/jobs/", "/systems/", "/tokens/"])
+def test_half_a_pair_in_a_name(web: TestApp, admin: Headers, path: str) -> None:
+    """A field's name that no text can hold is refused, and the refusal can be sent."""
+    headers = {**admin, "Content-Type": "application/json"}
+    error = web.post(path, rb'{"name":"a","\ud800":1}', headers=headers, status=400).json["error"]
+    assert error["code"] == "document.invalid"
+    assert "surrogate" in error["message"]
+
+
+@pytest.mark.parametrize("path", ["/jobs/", "/systems/", "/tokens/"])
+def test_encoded_body(web: TestApp, admin: Headers, path: str) -> None:
+    """A body that is compressed is refused as such, not read as if it were not."""
+    headers = {**admin, "Content-Type": "application/json", "Content-Encoding": "gzip"}
+    assert "Content-Encoding" in web.post(path, b"{}", headers=headers, status=415).json["error"]["message"]
+
+
+def test_results_of_a_job_alone(web: TestApp, admin: Headers, ran: dict[str, int], system: str) -> None:
+    """A job's results are those of its recipes, and of no other job's."""
+    web.post(f"/jobs/{ran['job']}/cancel", headers=admin, status=204)
+    job = {"recipe_sets": [{"recipes": [{"system": system, "tasks": [{"name": "c"}]}]}]}
+    other = web.post_json("/jobs/", job, headers=admin, status=201).json["id"]
+    recipe = web.post(f"/systems/{system}/claim", headers=admin, status=200).json
+    url = f"/recipes/{recipe['id']}/tasks/{recipe['tasks'][0]['id']}/results/"
+    web.post(url, {"result": "Skip"}, headers=admin, status=201)
+    assert [one["result"] for one in web.get(f"/jobs/{other}/results").json["results"]] == ["Skip"]
+    assert [one["result"] for one in web.get(f"/jobs/{ran['job']}/results").json["results"]] == ["Pass", "Fail", "Warn"]

@@ -12,7 +12,6 @@ from wsgi_app.protocols.harness import wire
 from wsgi_app.protocols.web import Request
 
 XML = "application/xml"
-JSON = "application/json"
 
 
 class Control:
@@ -24,10 +23,10 @@ class Control:
 
     def get_recipe(self, request: Request, recipe: int) -> Response:
         """GET /recipes/R/: XML, or JSON for those who prefer it."""
-        wanted = request.accept_mimetypes.best_match([XML, JSON]) if request.headers.get("Accept") else XML
+        wanted = request.accept_mimetypes.best_match([XML, web.JSON]) if request.headers.get("Accept") else XML
         if wanted is None:
             raise NotAcceptable("a recipe is application/xml or application/json")
-        if wanted == JSON:
+        if wanted == web.JSON:
             found = self._gateway.recipes.get(request.caller, recipe)
             return web.json_response(jobjson.recipe_document(found.recipe, found.peers, self._clock))
         document = self._gateway.recipes.document(request.caller, recipe)
@@ -104,7 +103,7 @@ def _attributes(request: Request) -> dict[str, str]:
     """Return what a PATCH sets; unknown keys are passed over."""
     if request.form:
         given: object = request.form.to_dict()
-    elif request.mimetype == JSON and request.content_length != 0:
+    elif request.mimetype == web.JSON and request.content_length != 0:
         given = jobjson.parse(request.get_data())
     else:
         raise UnsupportedMediaType("send a JSON object or a form")

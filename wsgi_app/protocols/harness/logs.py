@@ -99,7 +99,7 @@ def _declaration(request: Request) -> Declaration:
     """Return what a request declares. Raises `TooLarge`, `UnsupportedMediaType`, `BadDocument`, `Invalid`."""
     if (request.content_length or 0) > LONGEST_DECLARATION:
         raise TooLarge(f"a declaration has at most {LONGEST_DECLARATION} bytes")
-    web.check_json(request)
+    web.check_type(request, web.JSON)
     return logjson.parse_declaration(request.get_data())
 
 

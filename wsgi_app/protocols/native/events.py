@@ -14,7 +14,6 @@ from wsgi_app.protocols.native import wire
 from wsgi_app.protocols.native.wire import LARGEST_PAGE, PAGE
 from wsgi_app.protocols.web import Request
 
-JSON = "application/json"
 #: https://html.spec.whatwg.org/multipage/server-sent-events.html
 STREAM = "text/event-stream"
 
@@ -37,7 +36,7 @@ class Events:
 
     def get(self, request: Request) -> Response:
         """GET /events: a page, or a stream for those who would rather have that."""
-        wanted = request.accept_mimetypes.best_match([JSON, STREAM], JSON)
+        wanted = request.accept_mimetypes.best_match([web.JSON, STREAM], web.JSON)
         return self._stream(request) if wanted == STREAM else self._page(request)
 
     def _page(self, request: Request) -> Response:

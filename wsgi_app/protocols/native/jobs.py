@@ -1,6 +1,5 @@
 """Jobs and what is read of recipes: each handler decodes, calls one gateway method, encodes."""
 
-from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.wrappers import Response
 
 from wsgi_app.clock import Clock
@@ -16,7 +15,7 @@ from wsgi_app.protocols.web import Request
 from wsgi_app.states import LogState, RecipeStatus, ResultValue
 
 _PARSERS = {
-    "application/json": jobjson.parse_job,
+    web.JSON: jobjson.parse_job,
     "application/xml": jobxml.parse_job,
     "text/xml": jobxml.parse_job,
 }
@@ -32,11 +31,8 @@ class Jobs:
 
     def submit(self, request: Request) -> Response:
         """POST /jobs/."""
-        parse = _PARSERS.get(request.mimetype)
-        if parse is None:
-            raise UnsupportedMediaType(f"a job is one of {', '.join(_PARSERS)}")
-        if parse is jobjson.parse_job:
-            web.check_json(request)
+        web.check_type(request, *_PARSERS)
+        parse = _PARSERS[request.mimetype]
         job = self._gateway.jobs.submit(
             request.caller,
             lambda: parse(request.get_data()),

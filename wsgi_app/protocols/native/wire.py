@@ -28,7 +28,7 @@ LONGEST_WAIT = 300
 
 def read_json(request: Request) -> Any:
     """Return the body's JSON value. Raises `UnsupportedMediaType`, `BadDocument`."""
-    web.check_json(request)
+    web.check_type(request, web.JSON)
     return jobjson.parse(request.get_data())
 
 
