@@ -95,6 +95,7 @@ def test_json(ran: Ran, results: list[dict[str, object]]) -> None:
     """An array of all that the API knows; an empty one is an array, too. No character of it steers a terminal."""
     printed = ran.print("--format", "json")
     assert json.loads(printed) == results
+    assert ran.print("--json") == printed
     assert all(char.isprintable() or char == "\n" for char in printed)
     assert ran.print("--format", "json", "--result", "New") == "[]\n"
 

@@ -46,6 +46,7 @@ Examples:
     show_default=True,
     help="; ".join(f"{name}: {what}" for name, what in FORMATS.items()) + ".",
 )
+@click.option("--json", "style", flag_value="json", help="The same as --format json.")
 def results(
     job_id: int, recipe: int | None, values: tuple[str, ...], source: str | None, everything: bool, style: str
 ) -> None:
