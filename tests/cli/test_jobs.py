@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from acting import Acting
 from lab import Lab, running_lab, tackroom
+from waiting import until
 
 FILE = {"name": "from a file", "recipe_sets": [{"recipes": [{"system": "filed", "tasks": [{"name": "t"}]}]}]}
 
@@ -154,6 +155,7 @@ def test_wait_ends_with_the_worst_verdict(lab: Lab) -> None:
     bad = Acting(lab, "t", system="bad").claim()
     good.run(0, ("Pass", "/"))
     bad.status(0, "Running")
+    until(lambda: lab.call("GET", f"/jobs/{good.job}").json["settled"], "the good job settled")
     both = [str(good.job), str(bad.job)]
     late = lab.command("job", "wait", *both, "--timeout", "0.2", check=False)
     assert (late.returncode, late.stderr) == (5, f"tackroom: not settled after 0.2 s: job {bad.job}\n")
