@@ -155,7 +155,7 @@ def status_of(error: TackroomError, table: Mapping[type[TackroomError], int]) ->
 
 def http_refusal(error: HTTPException) -> Response:
     """Say no to what is no call of ours: one line of plain text, with the headers that belong to the status."""
-    response = text_response(error.description or error.name, error.code or 500)
+    response = text_response(_words(error), error.code or 500)
     response.headers.extend(http_headers(error))
     return response
 
@@ -169,10 +169,16 @@ def json_refusal(error: Exception, table: Mapping[type[TackroomError], int]) -> 
     if not isinstance(error, HTTPException):
         raise error
     code = "http." + error.name.lower().replace(" ", "-")
-    value = {"code": code, "message": error.description or error.name, "field": None}
+    value = {"code": code, "message": _words(error), "field": None}
     response = json_response({"error": value}, error.code or 500)
     response.headers.extend(http_headers(error))
     return response
+
+
+def _words(error: HTTPException) -> str:
+    """Return what was said of it here, or the status's name: Werkzeug's own words are for people with a browser."""
+    said: str | None = vars(error).get("description")
+    return said or error.name
 
 
 def check_type(request: Request, *kinds: str) -> None:

@@ -270,3 +270,15 @@ class TestAnonymous:
         web.post_json("/jobs/", body, headers={"Authorization": "Bearer x"}, status=401)
         web.get(f"/jobs/{job['id']}", status=401)
         web.get(f"/jobs/{job['id']}", headers=admin, status=200)
+
+
+def test_what_is_no_call_is_refused_in_few_words(web: TestApp, admin: dict[str, str]) -> None:
+    """A path or method that is none of ours has its status's name for a message, and a code of its own."""
+    assert web.get("/jobs/abc", status=404).json["error"] == {
+        "code": "http.not-found",
+        "message": "Not Found",
+        "field": None,
+    }
+    refused = web.delete("/jobs/", headers=admin, status=405)
+    assert refused.json["error"]["message"] == "Method Not Allowed"
+    assert {word.strip() for word in refused.headers["Allow"].split(",")} == {"GET", "HEAD", "POST"}
