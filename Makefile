@@ -20,7 +20,7 @@ run:
 
 test:
 	@.ci/install --need-httpd test
-	$(VENV)/pytest -n 2 --dist loadfile $(ARGS)
+	$(VENV)/pytest -n 3 --dist loadfile $(ARGS)
 
 bench:
 	@.ci/install --need-httpd test
