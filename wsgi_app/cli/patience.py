@@ -19,6 +19,13 @@ def tell(words: str) -> None:
     click.echo(f"tackroom: {printable(words)}", err=True)
 
 
+def passes(trouble: Unreachable | Refused) -> bool:
+    """Whether it may be over by itself: a server that is away, or cannot answer now."""
+    if isinstance(trouble, Refused):
+        return trouble.status >= 500 or trouble.status in _PASSING
+    return not isinstance(trouble, Stranger)
+
+
 class Patience:
     """Pauses, longer each time, until something works again; gives up `seconds` after the first failure in a row."""
 
@@ -35,9 +42,7 @@ class Patience:
 
     def bear(self, trouble: Unreachable | Refused) -> None:
         """Pause before the next try, or raise the trouble: it is no passing one, or has lasted too long."""
-        if isinstance(trouble, Stranger):
-            raise trouble
-        if isinstance(trouble, Refused) and trouble.status < 500 and trouble.status not in _PASSING:
+        if not passes(trouble):
             raise trouble
         now = time.monotonic()
         if self._until is None:

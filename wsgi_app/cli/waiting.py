@@ -5,7 +5,7 @@ from typing import Any
 
 from wsgi_app.cli.client import Client, Refused, Unreachable
 from wsgi_app.cli.eventstream import AWAY_SECONDS, TimeOver
-from wsgi_app.cli.patience import Patience
+from wsgi_app.cli.patience import Patience, passes
 
 #: seconds of one waiting call
 CALL_SECONDS = 50
@@ -26,7 +26,7 @@ def wait_for(client: Client, job: int, end: float | None = None) -> dict[str, An
             path = f"jobs/{job}/wait?timeout={int(left)}"
             found: dict[str, Any] = client.get(path, seconds=left + SLACK_SECONDS)
         except (Unreachable, Refused) as error:
-            if end is not None and time.monotonic() >= end:
+            if passes(error) and end is not None and time.monotonic() >= end:
                 raise TimeOver from None
             patience.bear(error)
             continue
