@@ -1,5 +1,6 @@
 # make run      a Tackroom with a first job on this machine (README)
 # make test     the test suite (README)
+# make explore  new examples for the property tests, many times as many as make test has
 # make bench    what costs what, side by side in one run
 # make install  the virtual environment alone
 # make check    format, lint, types, layers, httpd's configuration, documentation
@@ -12,7 +13,7 @@ LISTEN ?= 127.0.0.1:8080
 DATA ?=
 ARGS ?=
 
-.PHONY: run test bench install check docs harness clean
+.PHONY: run test explore bench install check docs harness clean
 
 run:
 	@.ci/install --httpd
@@ -21,6 +22,10 @@ run:
 test:
 	@.ci/install --need-httpd test
 	$(VENV)/pytest -n 3 --dist loadfile $(ARGS)
+
+explore:
+	@.ci/install --need-httpd test
+	TACKROOM_HYPOTHESIS=explore $(VENV)/pytest -n 2 --timeout 3600 $(or $(ARGS),tests/property tests/documents tests/indexer)
 
 bench:
 	@.ci/install --need-httpd test

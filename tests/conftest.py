@@ -1,15 +1,22 @@
 """What many tests stand on: an application in this process, and whole Tackrooms in processes of their own."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from lab import Lab, running_lab
 from webtest import TestApp
 
 from wsgi_app.app import Application, create_app
 from wsgi_app.config import Config
+
+# the same examples every time, so that a change fails by what it changed; `make explore` looks for new ones
+settings.register_profile("suite", derandomize=True, database=None)
+settings.register_profile("explore", max_examples=2000, print_blob=True)
+settings.load_profile(os.environ.get("TACKROOM_HYPOTHESIS", "suite"))
 
 
 @pytest.fixture

@@ -135,6 +135,7 @@ def test_any_log_is_read(content: bytes, name: str, read: Read) -> None:
 
 @EXAMPLES
 @given(content=made | mutated(), size=st.integers(1, 500))
+@example(content=b"<?" + b"\0" * 70 + b"?><testsuite>\n" + b"\0" * 70, size=1)
 def test_blocks_do_not_show(content: bytes, size: int, read: Read) -> None:
     """However the blocks fall, the same is found."""
     with pytest.MonkeyPatch.context() as patch:
@@ -145,6 +146,8 @@ def test_blocks_do_not_show(content: bytes, size: int, read: Read) -> None:
 
 @EXAMPLES
 @given(content=made | mutated())
+@example(content=b"\rREASON: !\nFAIL: 00_+_neg.test")
+@example(content=b"PASS: a\n\r\r\r\r\rFAIL: b\nPASS: c\nPASS: d\n# TOTAL: 4\n")
 def test_picked_lines_suffice(content: bytes, read: Read) -> None:
     """The quick expressions pick every line that matters: reading all lines finds nothing else."""
     format_ = detect(content[: 1 << 16], "taskout.log")

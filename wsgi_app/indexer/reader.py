@@ -60,7 +60,7 @@ class Reader:
         held = b"\n"
         for block in self._content:
             if holes:
-                self._find_holes(block)
+                self._find_holes(block, self.lines + len(held))
             data = held + block
             held = b"\n" if data.endswith(b"\n") else b""
             end = len(data) - len(held)
@@ -73,7 +73,7 @@ class Reader:
         self._pattern = format_.interesting
         carry, dropped = b"", 0
         for block in self._content:
-            self._find_holes(block)
+            self._find_holes(block, self.lines + 1)
             begin = 0
             if len(carry) >= MAX_LINE:
                 begin = block.find(b"\n") + 1
@@ -133,16 +133,16 @@ class Reader:
             self._keep = self._offset + newline + STRIDE
         self.lines += data.count(b"\n", begin, end)
 
-    def _find_holes(self, block: bytes) -> None:
-        """Mark each run of NUL bytes once, where it begins; `lines` counts the newlines before this block."""
+    def _find_holes(self, block: bytes, line: int) -> None:
+        """Mark each run of NUL bytes once, where it is long enough; `line` is the one in which the block begins."""
         if b"\0" not in block:
             self._nuls = 0
             return
         before = self._nuls
         leading = len(block) - len(block.lstrip(b"\0"))
         if before < HOLE <= before + leading:
-            self._hole(self.lines + 1)
-        line, counted = self.lines + 1, 0
+            self._hole(line)
+        counted = 0
         for match in _HOLE.finditer(block, leading):
             if len(self.holes) >= MAX_HOLES:
                 break

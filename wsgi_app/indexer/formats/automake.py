@@ -20,7 +20,7 @@ _COLOUR = COLOUR + rb"{0,4}"
 #: a test's status, coloured or not: word and name
 STATUS = re.compile(_COLOUR + rb"(" + _WORDS + rb")" + _COLOUR + rb": (\S.*)$")
 _INTERESTING = re.compile(
-    rb"\n" + _COLOUR + rb"(?:(?:" + _WORDS + rb")" + _COLOUR + rb"(?:: \S| \S{1,250} \(exit status: )|"
+    rb"\n\r*+" + _COLOUR + rb"(?:(?:" + _WORDS + rb")" + _COLOUR + rb"(?:: \S| \S{1,250} \(exit status: )|"
     rb"# TOTAL:|Testsuite summary for |={3}|:test-result: |(?:All )?\d{1,9} (?:of \d{1,9} )?tests? |"
     rb"Making check in |make(?:\[\d{1,3}\])?: (?:Enter|Leav)ing directory )"
 )

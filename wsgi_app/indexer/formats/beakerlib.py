@@ -18,7 +18,7 @@ from wsgi_app.states import ResultValue
 _WORDS = rb"PASS|FAIL|LOG|BEGIN|INFO|DEBUG|SKIP|WARN|WARNING|ERROR|FATAL"
 _START = rb"::(?: {1,4}\[ {0,6}[\dA-Z]| {3}\S|:{20,200})"
 #: begins at a line's beginning
-INTERESTING = rb"\n\r{0,4}" + _START
+INTERESTING = rb"\n\r*+" + _START
 _MESSAGE = re.compile(rb":: {1,4}(?:\[ {0,6}\d\d:\d\d:\d\d *\] :: )?\[ {0,6}(" + _WORDS + rb") *\] :: ?(.*)$")
 _BAR = re.compile(rb":{22,}\s*$")
 _HEADING = re.compile(rb"::   (\S.*)$")

@@ -18,7 +18,7 @@ from wsgi_app.model import ParsedResult
 from wsgi_app.states import ResultValue
 
 #: a run's output is small: every line that is not empty is looked at
-_INTERESTING = re.compile(rb"\n[ \t]{0,64}[^\s]")
+_INTERESTING = re.compile(rb"\n\r*+[ \t]{0,64}[^\s]")
 _CASE = re.compile(rb"\*\*\* (?:case (\S+) from group |Running tests (?:for|\S.*? from) case (\S+))")
 _CHECK = re.compile(rb"Making check in (?:\S*/)?(?!(?:tests|\.)\s*$)([^\s/]+)\s*$")
 _READY = re.compile(rb"cp (\d{1,6}_[\w.+-]+)\.py \S+\.test\s*$")
