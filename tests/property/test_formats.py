@@ -146,6 +146,7 @@ def test_blocks_do_not_show(content: bytes, size: int, read: Read) -> None:
 
 @EXAMPLES
 @given(content=made | mutated())
+@example(content=b"::\x1b[m::::::::::::::::::::\n::   a\n" + b":" * 22 + b"\n:: [00:00:00] :: [ PASS ] :: b\n")
 @example(content=b"\rREASON: !\nFAIL: 00_+_neg.test")
 @example(content=b"PASS: a\n\r\r\r\r\rFAIL: b\nPASS: c\nPASS: d\n# TOTAL: 4\n")
 def test_picked_lines_suffice(content: bytes, read: Read) -> None:

@@ -16,9 +16,8 @@ from wsgi_app.model import ParsedResult
 from wsgi_app.states import ResultValue
 
 _WORDS = rb"PASS|FAIL|LOG|BEGIN|INFO|DEBUG|SKIP|WARN|WARNING|ERROR|FATAL"
-_START = rb"::(?: {1,4}\[ {0,6}[\dA-Z]| {3}\S|:{20,200})"
-#: begins at a line's beginning
-INTERESTING = rb"\n\r*+" + _START
+#: begins at a line's beginning; colours may stand anywhere behind it
+INTERESTING = rb"\n\r*+::"
 _MESSAGE = re.compile(rb":: {1,4}(?:\[ {0,6}\d\d:\d\d:\d\d *\] :: )?\[ {0,6}(" + _WORDS + rb") *\] :: ?(.*)$")
 _BAR = re.compile(rb":{22,}\s*$")
 _HEADING = re.compile(rb"::   (\S.*)$")
@@ -70,9 +69,10 @@ class Journal:
 
     def feed(self, number: int, line: bytes) -> Iterator[ParsedResult]:
         """Take the line of this number; yield the results that it tells."""
-        line = uncoloured(line.strip(b"\r"))
+        line = line.strip(b"\r")
         if not line.startswith(b"::"):
             return
+        line = uncoloured(line)
         if _BAR.match(line):
             if self._heading[0] == number - 1:
                 yield from self._begin(*self._heading)
