@@ -313,6 +313,33 @@ class DatabaseBusy(Unavailable):
     code = "database.busy"
 
 
+class DatabaseCorrupt(Unavailable):
+    """The database is damaged: a backup must be restored.
+
+    The database file is damaged. Nothing that a client does will help: the lab's administrator must restore a backup.
+    """
+
+    code = "database.corrupt"
+
+
+class ReadOnly(Unavailable):
+    """The disk is read-only: try again when it can be written.
+
+    The disk is mounted read-only, as a file system with errors is by itself: nothing was stored.
+    """
+
+    code = "disk.read-only"
+
+
+class TooManyFiles(Unavailable):
+    """The server can open no more files: try again.
+
+    A process of the server has as many files and connections open as it may (`ulimit -n`, `LimitNOFILE=`).
+    """
+
+    code = "files.too-many"
+
+
 class TooManyWaiters(Unavailable):
     """Too many calls are waiting: try again.
 

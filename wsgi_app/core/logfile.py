@@ -4,15 +4,15 @@ mod_dav_fs deletes a file that it created when that request dies, also when a re
 meanwhile (measured, real data loss); so the first PUT of every log is ours.
 """
 
-import errno
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from wsgi_app.core import disk
 from wsgi_app.core.ports import Upload
-from wsgi_app.errors import DiskFull, LogIsDirectory, Superseded, TornUpload, Unavailable
+from wsgi_app.errors import LogIsDirectory, Superseded, TornUpload
 from wsgi_app.model import Span
 
 BLOCK = 65536
@@ -31,8 +31,8 @@ class Logfile:
         return self._path.is_file()
 
     def is_directory(self) -> bool:
-        """Return whether a directory has its name."""
-        return self._path.is_dir()
+        """Return whether a directory has its name, or something else that no log can be."""
+        return self._path.exists() and not self._path.is_file()
 
     def make_directories(self) -> None:
         """Make the directories that the file lies in. Raises `LogIsDirectory` when a log has the name of one."""
@@ -101,7 +101,5 @@ def _typed() -> Iterator[None]:
     except (NotADirectoryError, IsADirectoryError, FileExistsError):
         raise LogIsDirectory from None
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull from error
-        # whatever it is, it is ours to mend and the harness's to try again: no answer at all would be the same to it
-        raise Unavailable(f"the log cannot be written now: {error.strerror}") from error
+        # no answer at all would be the same to the harness: it tries again
+        raise disk.typed(error, "the log") from error

@@ -7,16 +7,22 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from attrs import frozen
-from werkzeug.exceptions import HTTPException, UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.formparser import FormDataParser
 from werkzeug.routing import BaseConverter, Map, Rule
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response
 
 from wsgi_app import errors
+from wsgi_app.core import disk
 from wsgi_app.errors import Invalid, TackroomError
 from wsgi_app.model import Caller
 
 JSON = "application/json"
+
+#: where the id of a request stands in its environment
+REQUEST_ID = "tackroom.request"
+FORM = "application/x-www-form-urlencoded"
 
 #: one realm for both planes: clients keep credentials by realm (harness-beaker.md 0.15)
 CHALLENGE = 'Basic realm="tackroom"'
@@ -35,6 +41,16 @@ STATUS: dict[type[TackroomError], int] = {
     errors.DiskFull: 507,
 }
 
+#: error class to the seconds after which trying again may help
+RETRY_AFTER: dict[type[TackroomError], int] = {
+    errors.Unavailable: 2,
+    errors.DiskFull: 10,
+    errors.Superseded: 0,
+}
+
+#: characters of an error's words
+LONGEST_WORDS = 8000
+
 #: a number of so many digits is larger than any bound
 _LONG = 19
 
@@ -52,10 +68,20 @@ class Request(WerkzeugRequest):
     max_form_memory_size = 1_000_000
     max_form_parts = 100
 
+    def make_form_data_parser(self) -> FormDataParser:
+        """Return what reads a form. Raises `RequestEntityTooLarge`: Werkzeug bounds only those in several parts."""
+        if (self.content_length or 0) > self.max_form_memory_size:
+            raise RequestEntityTooLarge(f"a form has at most {self.max_form_memory_size} bytes")
+        # kept, and so read once; each field costs a hundred times its bytes
+        if self.mimetype == FORM and self.get_data().count(b"&") >= self.max_form_parts:
+            raise RequestEntityTooLarge(f"a form has at most {self.max_form_parts} fields")
+        return super().make_form_data_parser()
+
     @property
     def caller(self) -> Caller:
         """Who makes the call, as far as the wire tells."""
-        return Caller(self.headers.get("Authorization") or None, self.remote_addr or "")
+        request = self.environ.get(REQUEST_ID)
+        return Caller(self.headers.get("Authorization") or None, self.remote_addr or "", request)
 
     def text(self, name: str) -> str | None:
         """Return the one value that the query has for a name, None when it has none. Raises `Invalid`."""
@@ -142,6 +168,11 @@ class Face:
             response: Response = handler(request, **values)
         except (TackroomError, HTTPException) as error:
             response = self._refuse(error)
+        except OSError as error:
+            # else it is the client's connection, and nobody is there to be told
+            if error.errno not in disk.TROUBLE:
+                raise
+            response = self._refuse(disk.typed(error, "the disk"))
         return response(environ, start_response)
 
 
@@ -151,6 +182,21 @@ def status_of(error: TackroomError, table: Mapping[type[TackroomError], int]) ->
         if kind in table:
             return table[kind]
     raise LookupError(f"no status for {type(error).__name__}")
+
+
+def refusal_headers(error: TackroomError) -> dict[str, str]:
+    """Return the headers that belong to an error, whatever the protocol: how to come in, when to come back."""
+    if isinstance(error, errors.Unauthenticated):
+        return {"WWW-Authenticate": CHALLENGE}
+    for kind in type(error).__mro__:
+        if kind in RETRY_AFTER:
+            return {"Retry-After": str(RETRY_AFTER[kind])}
+    return {}
+
+
+def shortened(words: str) -> str:
+    """Return an error's words, without the megabytes of the caller's own that they may repeat."""
+    return words if len(words) <= LONGEST_WORDS else words[:LONGEST_WORDS] + "..."
 
 
 def http_refusal(error: HTTPException) -> Response:
@@ -163,9 +209,8 @@ def http_refusal(error: HTTPException) -> Response:
 def json_refusal(error: Exception, table: Mapping[type[TackroomError], int]) -> Response:
     """Say no: `{"error": {"code", "message", "field"}}`, with the status that the table has for a typed error."""
     if isinstance(error, TackroomError):
-        value = {"code": error.code, "message": error.message, "field": error.field}
-        headers = {"WWW-Authenticate": CHALLENGE} if isinstance(error, errors.Unauthenticated) else {}
-        return json_response({"error": value}, status_of(error, table), headers)
+        value = {"code": error.code, "message": shortened(error.message), "field": error.field}
+        return json_response({"error": value}, status_of(error, table), refusal_headers(error))
     if not isinstance(error, HTTPException):
         raise error
     code = "http." + error.name.lower().replace(" ", "-")

@@ -5,27 +5,37 @@ IMMEDIATE`, so that what they read stays true until they commit (shared/anchors.
 410 double claims of 600); readers begin plainly and block nobody.
 """
 
+import gc
+import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, ExceptionContext, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
-from wsgi_app.errors import DatabaseBusy, DiskFull, TackroomError, Unavailable
+from wsgi_app.errors import DatabaseBusy, DatabaseCorrupt, Unavailable
+from wsgi_app.store import soundness, sqlite
+from wsgi_app.store.probe import probe
 
 #: seconds that a call waits for the database's writer lock
 BUSY_SECONDS = 20
+#: waiting that is not worth a statement to count it
+UNNOTICED_SECONDS = 1.0
 
 
 class Database:
     """Connections to one SQLite database file."""
 
     def __init__(self, path: Path) -> None:
-        self._engine = _engine(path)
+        self._path = path
+        self._connections = _Connections(path)
+        self._engine = self._connections.engine
         self._writer = threading.Lock()
 
     @contextmanager
@@ -38,17 +48,19 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """One transaction that nobody else writes beside: committed at the end, rolled back when it raises.
 
-        Raises `DatabaseBusy` after twice `BUSY_SECONDS` at most, however many want to write.
+        Raises `DatabaseBusy` after `BUSY_SECONDS`, however many want to write.
         """
-        with _translated(), self._turn(), self._engine.connect() as connection:
-            connection = connection.execution_options(immediate=True)
+        began = time.monotonic()
+        with _translated(), self._turn(BUSY_SECONDS), self._connections.for_writing() as connection:
+            left = max(0.0, began + BUSY_SECONDS - time.monotonic())
+            connection = connection.execution_options(patience=left)
             with connection.begin():
                 yield connection
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self, seconds: float) -> Iterator[None]:
         """Let the threads of this process write one after the other, instead of all polling for SQLite's lock."""
-        if not self._writer.acquire(timeout=BUSY_SECONDS):
+        if not self._writer.acquire(timeout=seconds):
             raise DatabaseBusy
         try:
             yield
@@ -56,56 +68,128 @@ class Database:
             self._writer.release()
 
     def upgrade(self) -> None:
-        """Make the database, or bring an older one to the present schema."""
+        """Make the database, or bring an older one to the present schema.
+
+        Raises `DatabaseCorrupt` when it is damaged, `Conflict` when it is a newer program's or nothing of ours.
+        """
         from wsgi_app.store import migrations
 
-        with _translated():
-            migrations.upgrade(self._engine)
+        soundness.require_database(self._path)
+        try:
+            with _translated():
+                migrations.upgrade(self._engine)
+        except DatabaseCorrupt as error:
+            # here it is for whoever runs Tackroom; clients are not told where files lie
+            raise soundness.corrupt(self._path, "SQLite cannot read it") from error
+
+    def probe(self, seconds: float) -> str | None:
+        """Have the writer lock for a moment, and return the schema's revision.
+
+        Raises `DatabaseBusy` after twice so many seconds, `Unavailable` when the database cannot be used.
+        """
+        try:
+            with self._turn(seconds):
+                return probe(self._path, seconds)
+        except DatabaseBusy:
+            raise
+        except Unavailable:
+            # in one process all connections share what SQLite knows of the file: the next look is to be a fresh one
+            self._connections.renew(thoroughly=os.access(self._path, os.W_OK))
+            raise
+
+    def newest_revision(self) -> str | None:
+        """Return the schema's revision that this program wants."""
+        from wsgi_app.store import migrations
+
+        return migrations.newest()
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
 
 
-def _engine(path: Path) -> Engine:
-    engine = create_engine(
-        f"sqlite+pysqlite:///{path}",
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
-        pool_size=8,
-        max_overflow=56,
-    )
+class _Connections:
+    """The pool of connections, and when they are made anew.
 
-    @event.listens_for(engine, "connect")
-    def connect(connection: Any, _record: Any) -> None:
+    A database that was opened while it could only be read stays read-only for this process until the last connection
+    to it is closed, whatever becomes of the disk: after such an error none is used again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._generation = 0
+        self.engine = create_engine(
+            f"sqlite+pysqlite:///{path}",
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
+            pool_timeout=BUSY_SECONDS,
+            pool_size=8,
+            max_overflow=56,
+        )
+        event.listen(self.engine, "connect", self._connected)
+        event.listen(self.engine, "checkin", self._returned)
+        event.listen(self.engine, "begin", _begin)
+        event.listen(self.engine, "handle_error", self._failed)
+
+    def for_writing(self) -> Connection:
+        """Return a connection, a new one if the one at hand was opened while the database could only be read."""
+        connection = self.engine.connect()
+        if connection.info["writable"] or not os.access(self._path, os.W_OK):
+            return connection
+        connection.close()
+        self.renew(thoroughly=True)
+        return self.engine.connect()
+
+    def renew(self, *, thoroughly: bool = False) -> None:
+        """Close all connections: those that are in use as soon as they are not."""
+        self._generation += 1
+        self.engine.dispose()
+        if thoroughly:
+            # SQLite closes a connection with its last statement, and the traceback of an error may hold one in a cycle
+            gc.collect()
+
+    def _connected(self, connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["generation"] = self._generation
+        record.info["writable"] = os.access(self._path, os.W_OK)
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    def _returned(self, _connection: Any, record: ConnectionPoolEntry) -> None:
+        if record.info.get("generation") != self._generation:
+            record.invalidate()
 
-    return engine
+    def _failed(self, context: ExceptionContext) -> None:
+        if sqlite.spoils(context.original_exception):
+            # this one is closed at once
+            context.is_disconnect = True
+            self.renew()
+
+
+def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    patience = options.get("patience", BUSY_SECONDS if options.get("immediate") else None)
+    if patience is None:
+        connection.exec_driver_sql("BEGIN")
+    elif patience > BUSY_SECONDS - UNNOTICED_SECONDS:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        # who has waited for the turn does not wait as long again for another process
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={patience * 1000:.0f}")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
-        raise _typed(error) from error
+    except DBAPIError as error:
+        typed = sqlite.typed(error.orig)
+        if typed is None:
+            raise
+        raise typed from error
     except PoolTimeout as error:
         raise DatabaseBusy from error
-
-
-def _typed(error: OperationalError) -> TackroomError | OperationalError:
-    text = str(error.orig)
-    if "locked" in text or "busy" in text:
-        return DatabaseBusy()
-    if "full" in text:
-        return DiskFull()
-    if "unable to open" in text or "disk I/O" in text or "readonly" in text:
-        return Unavailable(f"the database cannot be used now: {text}")
-    return error

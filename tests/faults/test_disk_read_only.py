@@ -1,0 +1,67 @@
+"""A disk that becomes read-only, as a file system with errors does by itself, and is mounted to be written again."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+from acting import FORM, Acting
+from lab import Lab
+from smalldisk import SmallDisk, lab_on, small_disk
+from waiting import until
+
+BODY = b"line\n" * 1000
+
+
+@pytest.fixture
+def place() -> Iterator[tuple[Lab, SmallDisk]]:
+    """A Tackroom on a disk of its own."""
+    with small_disk(64) as disk, lab_on(disk, "apache") as lab:
+        lab.start()
+        yield lab, disk
+
+
+def test_a_read_only_disk_can_be_read_and_heals(place: tuple[Lab, SmallDisk]) -> None:
+    """Reading works, writing is 503 with a reason, whatever was open before; then all goes on."""
+    lab, disk = place
+    actor = Acting(lab, "one", "two", system="frozen").claim()
+    actor.status(0, "Running")
+    actor.log(0, "old.log", BODY)
+    task = f"/recipes/{actor.recipe}/tasks/{actor.tasks[0]}"
+    more = {"Content-Range": f"bytes {len(BODY)}-{2 * len(BODY) - 1}/*"}
+    disk.read_only(lab.data)
+    # the database is opened anew, and can only be read
+    workers = lab.pids("gunicorn")[1:]
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+
+    def answers() -> bool:
+        fresh = lab.pids("gunicorn")[1:]
+        return len(fresh) == len(workers) and not set(fresh) & set(workers) and lab.call("GET", "/livez").status == 200
+
+    until(answers, "new workers")
+    unready = lab.call("GET", "/readyz")
+    assert (unready.status, b"disk: the file system of" in unready.body) == (503, True), unready
+    assert lab.call("GET", f"{task}/logs/old.log").body == BODY
+    assert lab.call("GET", f"/recipes/{actor.recipe}/").status == 200
+    for path, body in (
+        (f"{task}/results/", b"result=Pass&path=/x"),
+        (f"{task}/status", b"status=Completed"),
+        (f"/recipes/{actor.recipe}/watchdog", b"seconds=900"),
+    ):
+        refused = lab.call("POST", path, body, FORM, actor.key)
+        assert (refused.status, b"read-only" in refused.body) == (503, True), refused
+        assert int(refused.headers["Retry-After"]) > 0
+    assert lab.call("PUT", f"{task}/logs/new.log", BODY, None, actor.key).status == 503
+    assert lab.call("PUT", f"{task}/logs/old.log", BODY, more, actor.key).status >= 500
+
+    disk.writable(lab.data)
+    until(lambda: lab.call("GET", "/readyz").status == 200, "readiness", 15)
+    assert lab.call("PUT", f"{task}/logs/old.log", BODY, more, actor.key).status == 204
+    assert lab.call("PUT", f"{task}/logs/new.log", BODY, None, actor.key).status == 201
+    actor.result(0, "Pass", "/x")
+    actor.status(0, "Completed")
+    actor.run(1, ("Pass", "/"))
+    assert lab.settled(actor.job)["result"] == "Pass"
+    assert lab.call("GET", f"{task}/logs/old.log").body == 2 * BODY
+    assert "Traceback" not in lab.said.read_text()

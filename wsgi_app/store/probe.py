@@ -1,0 +1,38 @@
+"""Whether the database can be written, asked over a connection of its own: no pool, and no long wait."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from wsgi_app.errors import DatabaseBusy, Unavailable
+
+
+def probe(path: Path, seconds: float) -> str | None:
+    """Have the writer lock for a moment, and return the schema's revision, None when there is none.
+
+    Raises `DatabaseBusy` when the lock is not to be had within so many seconds, `Unavailable` when the file cannot be
+    used.
+    """
+    try:
+        # never made anew: an empty database would look sound
+        name = f"file:{quote(str(path.absolute()))}?mode=rw"
+        with closing(sqlite3.connect(name, uri=True, timeout=seconds, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            finally:
+                connection.execute("ROLLBACK")
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise DatabaseBusy from error
+        raise Unavailable(_sentence(path, error)) from error
+    return None if row is None else str(row[0])
+
+
+def _sentence(path: Path, error: sqlite3.DatabaseError) -> str:
+    if not path.exists():
+        return f"{path} is not there: put it back, or restore a backup"
+    if error.sqlite_errorname.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return f"{path} is damaged ({error}): restore a backup"
+    return f"{path} cannot be used: {error}"

@@ -1,0 +1,49 @@
+"""What SQLite says when it cannot go on, as our own errors. Source: sqlite.org/rescode.html.
+
+By its codes, which are the same whatever class the driver gives them and wherever they appear: when a connection is
+opened, at a statement, at the commit.
+"""
+
+import sqlite3
+
+from wsgi_app.errors import DatabaseBusy, DatabaseCorrupt, DiskFull, ReadOnly, TackroomError, Unavailable
+
+#: SQLITE_READONLY_DBMOVED: the file that is open is not the one that has the name any more
+_MOVED = 8 | 4 << 8
+#: SQLITE_IOERR_SHMSIZE: the file beside the database, which its users share, cannot grow
+_NO_ROOM = 10 | 19 << 8
+#: primary codes: busy, locked, out of turn in the WAL
+_BUSY = (5, 6, 15)
+#: out of memory, read-only, I/O error, cannot open: what was opened like that stays so, also when the cause is gone
+_PASSING = (7, 8, 10, 14)
+_READ_ONLY = 8
+#: damaged, no database
+_CORRUPT = (11, 26)
+_FULL = 13
+
+
+def typed(error: BaseException | None) -> TackroomError | None:
+    """Return our error for SQLite's, None when it is a mistake of ours."""
+    code = _code(error)
+    if code == _NO_ROOM or code & 0xFF == _FULL:
+        return DiskFull()
+    if code & 0xFF in _BUSY:
+        return DatabaseBusy()
+    if code & 0xFF == _READ_ONLY and code != _MOVED:
+        return ReadOnly()
+    if code & 0xFF in _PASSING:
+        return Unavailable(f"the database cannot be used now: {error}")
+    return DatabaseCorrupt() if code & 0xFF in _CORRUPT else None
+
+
+def spoils(error: BaseException | None) -> bool:
+    """Return whether connections that were open at that error may be of no use when its cause is gone.
+
+    A database that could only be opened for reading stays read-only for that connection.
+    """
+    return _code(error) & 0xFF in _PASSING
+
+
+def _code(error: BaseException | None) -> int:
+    # the driver's own errors, of wrong use, have none
+    return getattr(error, "sqlite_errorcode", 0) if isinstance(error, sqlite3.Error) else 0
