@@ -12,12 +12,14 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 class Acting:
     """Runs a recipe of a job on its system."""
 
-    def __init__(self, lab: Lab, *tasks: str, system: str, **job: Any) -> None:
+    def __init__(self, lab: Lab, *tasks: str, system: str, max_seconds: int | None = None, **job: Any) -> None:
         """Submit a job of one recipe with tasks of these names for a system, which is added when it is not there."""
         self.lab = lab
         self.system = system
         lab.call("POST", "/systems/", json.dumps({"name": system}).encode(), {"Content-Type": "application/json"})
-        recipe = {"system": system, "tasks": [{"name": name} for name in tasks]}
+        recipe: dict[str, Any] = {"system": system, "tasks": [{"name": name} for name in tasks]}
+        if max_seconds is not None:
+            recipe["max_seconds"] = max_seconds
         self._took(lab.post("/jobs/", {"recipe_sets": [{"recipes": [recipe]}], **job}))
 
     def _took(self, job: Any) -> None:

@@ -1,6 +1,5 @@
 """What every verb works with: the store, the gate, the clock, the settings; and the shape of one change."""
 
-import errno
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -9,14 +8,15 @@ from typing import Any
 from attrs import define, field, frozen
 from sqlalchemy import Connection
 
-from wsgi_app.clock import Clock
+from wsgi_app.clock import Clock, SteadyClock
 from wsgi_app.config import Config
+from wsgi_app.core import disk
 from wsgi_app.core.gate import Gate
 from wsgi_app.core.notifier import Notifier
-from wsgi_app.errors import DiskFull, Unavailable
 from wsgi_app.model import Recipe, Result, Task
 from wsgi_app.states import LogState, RecipeStatus, ResultValue
 from wsgi_app.store import events as store_events
+from wsgi_app.store import times
 from wsgi_app.store.db import Database
 
 
@@ -122,9 +122,9 @@ class Ground:
     @contextmanager
     def change(self) -> Iterator[Change]:
         """One change: committed whole, or rolled back whole when the block raises."""
-        with _disk():
+        with disk.trouble("the disk"):
             with self.db.write() as tx:
-                change = Change(tx, self.clock())
+                change = Change(tx, self._now(tx))
                 yield change
                 change.flush()
             change.show(self.gate)
@@ -135,17 +135,12 @@ class Ground:
         with self.db.read() as tx:
             yield tx
 
+    def _now(self, tx: Connection) -> float:
+        if isinstance(self.clock, SteadyClock):
+            return self.clock.within(lambda: times.count(tx))
+        return self.clock()
+
     def directories(self, recipe: Recipe, paths: Iterable[str]) -> None:
         """Make directories of a recipe's logs (paths below `/recipes/R/`)."""
         for path in paths:
             (self.config.logs / str(recipe.id) / path).mkdir(parents=True, exist_ok=True)
-
-
-@contextmanager
-def _disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull from error
-        raise Unavailable(f"the disk cannot be written now: {error.strerror}") from error
