@@ -58,10 +58,16 @@ class Gate:
         if not missing:
             return
         directory = self._root / str(recipe)
+        new = not directory.exists()
         directory.mkdir(parents=True, exist_ok=True)
         for name in missing:
             os.close(os.open(directory / name, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o640))
+        # when all are made: it is one commit of the file system's for them together
+        for name in missing:
+            _sync(directory / name)
         _sync(directory)
+        if new:
+            _sync(self._root)
 
     def remove(self, recipe: int, names: Iterable[str]) -> None:
         """Remove gate files; those that are not there are no error."""
@@ -125,8 +131,8 @@ class Gate:
             raise LogClosed("The log is sealed: it is what was declared")
 
 
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync(place: Path) -> None:
+    descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
