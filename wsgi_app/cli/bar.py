@@ -41,6 +41,11 @@ class Bar:
             self._drawn = now
             self._draw(self._line(done))
 
+    def reach(self, done: int, total: int) -> None:
+        """So many bytes are there, of so many."""
+        self._total = total
+        self.update(done)
+
     def say(self, words: str) -> None:
         """Show a few words instead of the figures until the next `update`."""
         self._drawn = 0.0

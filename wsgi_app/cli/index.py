@@ -1,7 +1,5 @@
 """`tackroom index`: how far the indexer is, and reading logs again. On this machine's data, server or no server."""
 
-import os
-import pwd
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +10,10 @@ import click
 from wsgi_app.cli.arguments import NUMBER
 from wsgi_app.cli.bar import Bar, human
 from wsgi_app.cli.output import json_option, print_json
-from wsgi_app.cli.place import as_owner, load_here
+from wsgi_app.cli.place import as_owner, owned_here
 from wsgi_app.cli.tables import printable
 from wsgi_app.config import Config
-from wsgi_app.errors import Invalid
-from wsgi_app.indexer import presence
+from wsgi_app.core import presence
 from wsgi_app.states import LogState
 
 if TYPE_CHECKING:
@@ -97,30 +94,10 @@ def _here() -> "Iterator[tuple[Gateway, Config]]":
     """Open this machine's data as its owner. Raises ClickException when there is none, or it is somebody else's."""
     from wsgi_app.core.gateway import open_gateway
 
-    try:
-        config = load_here().config
-        owner = config.database.stat().st_uid
-    except (Invalid, OSError) as error:
-        if isinstance(error, PermissionError) or isinstance(error.__context__, PermissionError):
-            sentence = "this machine's data is somebody else's: run this as its owner or as root"
-        elif isinstance(error, OSError):
-            sentence = f"{error.filename} is not there: say where the data is with TACKROOM_DATA"
-        else:
-            raise
-        raise click.ClickException(sentence) from None
-    if os.geteuid() not in (0, owner):
-        name = _name(owner)
-        raise click.ClickException(f"{config.data.absolute()} belongs to {name}: run this as {name} or as root")
+    config = owned_here()
     with as_owner(config.data):
         gateway = open_gateway(config)
         try:
             yield gateway, config
         finally:
             gateway.close()
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"

@@ -8,6 +8,7 @@ import click
 
 from wsgi_app import __version__
 from wsgi_app.cli import (
+    backup,
     completion,
     demo,
     doctor,
@@ -19,6 +20,7 @@ from wsgi_app.cli import (
     output,
     queue,
     recipes,
+    restore,
     results,
     serve,
     settings,
@@ -45,6 +47,7 @@ EXIT_STATUSES = {
     UNREACHABLE: "no Tackroom answers",
     REFUSED: "Tackroom refused: status and error code are in the message",
     jobs.UNSETTLED: "not settled before --timeout was over",
+    backup.LOGS_DIFFER: "the backup is made, but logs are not what the database says",
     jobs.VERDICTS["fail"]: "verdict fail",
     jobs.VERDICTS["infrastructure"]: "verdict infrastructure",
     jobs.VERDICTS["cancelled"]: "verdict cancelled",
@@ -128,6 +131,8 @@ tackroom.add_command(harness.harness)
 tackroom.add_command(settings.config)
 tackroom.add_command(doctor.doctor)
 tackroom.add_command(index.index)
+tackroom.add_command(backup.backup)
+tackroom.add_command(restore.restore)
 tackroom.add_command(completion.completion)
 
 

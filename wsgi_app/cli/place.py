@@ -1,13 +1,16 @@
 """The Tackroom of this machine, running or not: where its data is, and looking at that as its owner."""
 
 import os
+import pwd
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 from attrs import evolve
 
-from wsgi_app.config import ENV_PREFIX, Loaded, load
+from wsgi_app.config import ENV_PREFIX, Config, Loaded, load
+from wsgi_app.errors import Invalid
 
 #: where `serve` keeps the data when nobody says
 PLACES = (Path("var"), Path("/var/lib/tackroom"))
@@ -51,3 +54,32 @@ def as_owner(data: Path) -> Iterator[None]:
         os.setegid(group)
         os.setgroups(groups)
         os.umask(mask)
+
+
+def owned_here() -> Config:
+    """Return the settings of this machine's data, which is there and may be worked with.
+
+    Raises ClickException when there is none, or it is somebody else's.
+    """
+    try:
+        config = load_here().config
+        owner = config.database.stat().st_uid
+    except (Invalid, OSError) as error:
+        if isinstance(error, PermissionError) or isinstance(error.__context__, PermissionError):
+            sentence = "this machine's data is somebody else's: run this as its owner or as root"
+        elif isinstance(error, OSError):
+            sentence = f"{error.filename} is not there: say where the data is with TACKROOM_DATA"
+        else:
+            raise
+        raise click.ClickException(sentence) from None
+    if os.geteuid() not in (0, owner):
+        name = _name(owner)
+        raise click.ClickException(f"{config.data.absolute()} belongs to {name}: run this as {name} or as root")
+    return config
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"

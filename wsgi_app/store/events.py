@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, column, func, insert, or_, select, table, update
 
 from wsgi_app.model import Event
 from wsgi_app.states import Visibility
@@ -37,6 +37,15 @@ def append(tx: Connection, rows: list[dict[str, Any]]) -> None:
 def latest(tx: Connection) -> int:
     """Return the id of the newest event, 0 when there is none."""
     return tx.execute(select(func.max(events.c.id))).scalar_one() or 0
+
+
+def leave_out(tx: Connection, count: int) -> None:
+    """Let the next `count` event ids never be given out."""
+    # what SQLite counts on from; it has a row as soon as there was an event
+    sequence = table("sqlite_sequence", column("name"), column("seq"))
+    mine = sequence.c.name == events.name
+    if tx.execute(update(sequence).where(mine).values(seq=sequence.c.seq + count)).rowcount == 0:
+        tx.execute(insert(sequence).values(name=events.name, seq=count))
 
 
 def load_events(

@@ -1,6 +1,6 @@
 """One id sequence for jobs, recipe sets, recipes, tasks and results: a number means one thing, everywhere."""
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from wsgi_app.errors import Unavailable
 from wsgi_app.store.schema import id_sequence
@@ -17,3 +17,9 @@ def take(tx: Connection, count: int) -> range:
     if last > LARGEST:
         raise Unavailable("all ids are used up")
     return range(last - count + 1, last + 1)
+
+
+def leave_out(tx: Connection, count: int) -> None:
+    """Let the next `count` ids never be given out; half of what is left, when there are fewer than twice as many."""
+    last: int = tx.execute(select(id_sequence.c.last)).scalar_one()
+    tx.execute(update(id_sequence).values(last=last + min(count, (LARGEST - last) // 2)))

@@ -59,6 +59,11 @@ def release(tx: Connection, recipe: int, *, claim_ends: float | None) -> None:
     tx.execute(update(systems).where(systems.c.recipe == recipe).values(**values))
 
 
+def forget_claims(tx: Connection) -> None:
+    """Let no system count as being there, and no address open the gate of what its system ran last."""
+    tx.execute(update(systems).values(claimed_until=None, last_recipe=None))
+
+
 def delete_system(tx: Connection, name: str) -> None:
     """Forget a system."""
     tx.execute(delete(systems).where(systems.c.name == name))
