@@ -11,7 +11,7 @@ from lab import reachable_directory, tackroom
 
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import open_gateway
-from wsgi_app.indexer import presence
+from wsgi_app.core import presence
 
 
 @pytest.fixture

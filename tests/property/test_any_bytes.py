@@ -202,22 +202,15 @@ RANGES = st.builds("bytes {}-{}/{}".format, st.integers(0, 99), st.integers(0, 9
 @given(RANGES | st.text(st.sampled_from("bytes 0123456789-/*\n\u0661"), max_size=20))
 @example("bytes 0-0/*\n")
 def test_content_range_against_reference(text: str) -> None:
-    """A range is what RFC 9110 section 14.4 calls one, with an end behind its beginning and within its total."""
+    """A range is what RFC 9110 section 14.4 calls one; whether its numbers make sense is core's to say."""
     found = re.match(r"\A(?i:bytes) (\d+)-(\d+)/(\d+|\*)\Z", text, re.ASCII)
-    numbers = [None if part == "*" else int(part) for part in found.groups()] if found else []
-    right = False
-    if numbers:
-        first, last, total = numbers
-        assert first is not None
-        assert last is not None
-        right = first <= last and (total is None or last < total)
     try:
         span = parse_content_range(text)
     except BadRange:
-        assert not right
+        assert found is None
         return
-    assert right
-    assert [span.first, span.last, span.total] == numbers
+    assert found is not None
+    assert [span.first, span.last, span.total] == [None if part == "*" else int(part) for part in found.groups()]
 
 
 SECRETS = st.binary(max_size=40).map(lambda data: "Basic " + base64.b64encode(data).decode())

@@ -9,27 +9,28 @@ from wsgi_app.errors import Denied, TooManyBytes, TooManyLogs
 from wsgi_app.model import LogAddress, Recipe
 from wsgi_app.states import ResultValue
 from wsgi_app.store import logs, results
+from wsgi_app.store.logs import Used
 
 
-def refusal(config: Config, tx: Connection, address: LogAddress) -> Denied | None:
-    """Return why a recipe may have no more logs, or None; its own (of no task) do not count as logs."""
-    if 0 < config.max_recipe_bytes <= logs.sum_bytes(tx, address.recipe):
+def refusal(config: Config, used: Used, address: LogAddress) -> Denied | None:
+    """Return why a recipe that uses so much may have no more logs, or None; its own (of no task) are not counted."""
+    if 0 < config.max_recipe_bytes <= used.bytes:
         return TooManyBytes()
-    if address.task is not None and 0 < config.max_logs <= logs.count_logs(tx, address.recipe):
+    if address.task is not None and 0 < config.max_logs <= used.logs:
         return TooManyLogs()
     return None
 
 
 def require_room(config: Config, tx: Connection, address: LogAddress) -> None:
     """Raise `TooManyBytes` or `TooManyLogs` unless the log is there, or may come to be."""
-    found = refusal(config, tx, address)
+    found = refusal(config, logs.used(tx, address.recipe), address)
     if found is not None and logs.load_log(tx, address.recipe, address.path) is None:
         raise found
 
 
 def tell_full(config: Config, change: Change, number: int) -> None:
     """Say so, once, when a recipe has as many bytes of logs as it may."""
-    if 0 < config.max_recipe_bytes <= logs.sum_bytes(change.tx, number):
+    if 0 < config.max_recipe_bytes <= logs.used(change.tx, number).bytes:
         recipe = lifecycle.recipe_of(change, number)
         if not recipe.settled:
             warn(change, recipe, None, TooManyBytes())

@@ -6,33 +6,38 @@ embedded mode, where `put` takes them all with the same answers.
 
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection
 
-from wsgi_app.core import declared, gate, lifecycle, loglimits, unsettled
+from wsgi_app.core import declared, findings, gate, lifecycle, loglimits, unsettled
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.findings import Finding
 from wsgi_app.core.logfile import Logfile
 from wsgi_app.core.logname import parse_path
+from wsgi_app.core.logplace import holds_bytes, place
 from wsgi_app.core.ports import Upload
+from wsgi_app.core.registry import Registry, Wish, require_owner
 from wsgi_app.core.unsettled import Unsettled
 from wsgi_app.errors import (
     BadRange,
     BeyondLimit,
     Invalid,
     LengthMissing,
-    LogClosed,
     LogIsDirectory,
     NoSuchLog,
     NoSuchRecipe,
-    NoSuchResult,
+    TackroomError,
     TooLarge,
 )
 from wsgi_app.model import Caller, Declaration, Log, LogAddress, LogIndex, Recipe, Span
 from wsgi_app.states import LogState
-from wsgi_app.store import jobs, logs, recipes, results
+from wsgi_app.store import jobs, logs, recipes
+
+#: the largest number that httpd reads in a Content-Range: both planes are to say the same
+FAR = 2**63 - 1
 
 
 class Logs:
@@ -41,6 +46,7 @@ class Logs:
     def __init__(self, ground: Ground, access: Access) -> None:
         self._ground = ground
         self._access = access
+        self._registry = Registry(ground)
 
     def put(self, caller: Caller, address: LogAddress, upload: Upload) -> bool:
         """Write a body to a log; True when that made the log.
@@ -58,7 +64,7 @@ class Logs:
         if file.exists():
             file.write(upload, span)
             return False
-        self._register(address, file)
+        self._registry.register(Wish(address, file, caller.request))
         file.create(upload, span)
         return True
 
@@ -82,7 +88,7 @@ class Logs:
         owner = LogAddress(recipe, task, result, "")
         with self._ground.read() as tx:
             found = self._readable(tx, caller, recipe)
-            _require_owner(tx, found, owner)
+            require_owner(tx, found, owner)
             known = logs.log_names(tx, recipe, owner.owner_path)
         there = {owner.owner_path + name for name in _files(self._path(owner))}
         # what Apache made alone is not registered yet: the newest
@@ -114,33 +120,39 @@ class Logs:
         file = Logfile(self._path(address))
         if file.is_directory():
             raise LogIsDirectory
-        return self._register(address, file, declaration)
+        return self._registry.declare(Wish(address, file, caller.request), declaration)
 
     def grew(self, sizes: Mapping[tuple[int, str], int]) -> None:
         """Note how large logs are by now (recipe and path: bytes); register those that Apache made alone."""
+        by_recipe: dict[int, dict[str, int]] = {}
+        for (recipe, path), size in sizes.items():
+            by_recipe.setdefault(recipe, {})[path] = size
         with self._ground.change() as change:
-            numbers = recipes.existing(change.tx, {recipe for recipe, _ in sizes})
-            known = {(log.recipe, log.path): log for log in logs.standings(change.tx, numbers)}
-            tasks = logs.tasks_of(change.tx, numbers)
-            grown: set[int] = set()
-            for (recipe, path), size in sizes.items():
-                log = known.get((recipe, path))
-                if log is not None:
-                    # no event: growing is a state, and a large log grows a thousand times
-                    if log.size != size:
-                        logs.set_log(change.tx, recipe, path, size=size)
-                        grown.add(recipe)
-                        if log.state is LogState.GROWING and log.declared is not None:
-                            # what was found before is not what is there: if it was sealed, an upload was under way
-                            logs.set_log(change.tx, recipe, path, sha256=None)
-                            change.revoke(recipe, gate.sealed_name(parse_path(recipe, path)))
-                elif size > 0 and recipe in numbers:
-                    address = parse_path(recipe, path)
-                    if address.task is None or tasks.get(address.task) == recipe:
-                        self._insert(change, address, size)
-                        grown.add(recipe)
-            for number in grown:
-                loglimits.tell_full(self._ground.config, change, number)
+            tasks = logs.tasks_of(change.tx, by_recipe)
+            for recipe in recipes.existing(change.tx, by_recipe):
+                if self._grow(change, recipe, by_recipe[recipe], tasks):
+                    loglimits.tell_full(self._ground.config, change, recipe)
+
+    def _grow(self, change: Change, recipe: int, sizes: Mapping[str, int], tasks: Mapping[int, int]) -> bool:
+        """Note the sizes of logs of a recipe; return whether that changed anything."""
+        known = {log.path: log for log in logs.standings_of(change.tx, recipe, sizes)}
+        # no event: growing is a state, and a large log grows a thousand times
+        grown = {path: sizes[path] for path, log in known.items() if log.size != sizes[path]}
+        logs.set_sizes(change.tx, recipe, grown)
+        for path in grown:
+            if known[path].state is LogState.GROWING and known[path].declared is not None:
+                # what was found before is not what is there: if it was sealed, an upload was under way
+                logs.set_log(change.tx, recipe, path, sha256=None)
+                change.revoke(recipe, gate.sealed_name(parse_path(recipe, path)))
+        unknown = [parse_path(recipe, path) for path, size in sizes.items() if path not in known and size > 0]
+        new = [address for address in unknown if address.task is None or tasks.get(address.task) == recipe]
+        logs.insert_logs(change.tx, new, change.now)
+        logs.set_sizes(change.tx, recipe, {address.path: sizes[address.path] for address in new})
+        if new:
+            job = recipes.job_of(change.tx, recipe)
+            for address in new:
+                change.log_event(job, recipe, address.path, LogState.GROWING, sizes[address.path])
+        return bool(grown or new)
 
     def unsettled(self) -> list[Unsettled]:
         """Return for the indexer what is not settled, or was settled late with logs still to index."""
@@ -177,34 +189,15 @@ class Logs:
         `NoSuchTask`, `NoSuchResult` for a file that no log of ours can be.
         """
         with self._ground.change() as change:
-            found = lifecycle.recipe_of(change, recipe)
-            address = parse_path(recipe, path)
-            log = logs.load_log(change.tx, recipe, path)
-            state = declared.state_of(None if log is None else log.declared, index.size, index.sha256)
-            if log is None:
-                _require_owner(change.tx, found, address)
-                self._insert(change, address, index.size)
-            elif _known(change.tx, log, index, state, anew=anew):
-                return False
-            elif not (
-                log.declared is None
-                or declared.closed(found, log.task, change.now)
-                or declared.look(change, found, address, log, index.size, index.sha256)
-            ):
-                return True
-            self._store(change, found, address, index, state)
-            return True
+            (outcome,) = findings.store(change, [Finding(recipe, path, index)], anew=anew)
+            if isinstance(outcome, TackroomError):
+                raise outcome
+        return outcome
 
-    def _store(self, change: Change, recipe: Recipe, address: LogAddress, index: LogIndex, state: LogState) -> None:
-        logs.set_log_index(change.tx, recipe.id, address.path, index, state)
-        declared.count_damaged(change, recipe)
-        new, gone = results.replace_parsed(change.tx, address, index.results, change.now)
-        for result in new:
-            change.result_event(recipe.job, result)
-        # what is found after settling is listed, but the verdict that was told stands
-        if (new or gone) and not recipe.settled:
-            lifecycle.count_results(change, recipe.id)
-        change.log_event(recipe.job, recipe.id, address.path, state, index.size)
+    def all_indexed(self, found: Sequence[Finding]) -> list[bool | TackroomError]:
+        """Do what `indexed` does for several logs, in one transaction; return what comes of each, errors too."""
+        with self._ground.change() as change:
+            return findings.store(change, found, anew=False)
 
     def _bounded(self, upload: Upload) -> Span | None:
         config = self._ground.config
@@ -215,52 +208,11 @@ class Logs:
         span = upload.span()
         if span is not None and span.last >= config.max_log:
             raise BeyondLimit
+        if span is not None and not (span.first <= span.last and (span.total is None or span.last < span.total <= FAR)):
+            raise BadRange
         if span is not None and span.length != upload.length:
             raise BadRange(f"the range has {span.length} bytes, the body {upload.length}")
         return span
-
-    def _register(self, address: LogAddress, file: Logfile, declaration: Declaration | None = None) -> tuple[Log, bool]:
-        """Let a log be: its row, and its directories. What is on disk is there before the row can be seen."""
-        if self._ground.gate.holds(address.recipe, gate.FULL):
-            # a flood of refusals does not queue up for the writer lock
-            with self._ground.read() as tx:
-                loglimits.require_room(self._ground.config, tx, address)
-        with self._ground.change() as change:
-            recipe = recipes.load_recipe(change.tx, address.recipe)
-            if recipe is None:
-                raise NoSuchRecipe
-            _require_owner(change.tx, recipe, address)
-            if declared.closed(recipe, address.task, change.now):
-                raise LogClosed
-            log = logs.load_log(change.tx, recipe.id, address.path)
-            refusal = None if log is not None else loglimits.refusal(self._ground.config, change.tx, address)
-            if refusal is not None:
-                loglimits.warn(change, recipe, address.task, refusal)
-            else:
-                file.make_directories()
-                if log is None:
-                    self._insert(change, address, 0)
-                now = logs.known_log(change.tx, recipe.id, address.path)
-                if declaration is not None and declaration != now.declared:
-                    declared.declare(change, recipe, now, declaration)
-                    now = logs.known_log(change.tx, recipe.id, address.path)
-        if refusal is not None:
-            # outside: the Warn is to stay
-            raise refusal
-        return now, log is None
-
-    def _insert(self, change: Change, address: LogAddress, size: int) -> None:
-        logs.insert_log(
-            change.tx,
-            address.recipe,
-            address.path,
-            task=address.task,
-            result=address.result,
-            size=size,
-            now=change.now,
-        )
-        job = recipes.job_of(change.tx, address.recipe)
-        change.log_event(job, address.recipe, address.path, LogState.GROWING, size)
 
     def _readable(self, tx: Connection, caller: Caller, recipe: int) -> Recipe:
         found = recipes.load_recipe(tx, recipe)
@@ -270,22 +222,7 @@ class Logs:
         return found
 
     def _path(self, address: LogAddress) -> Path:
-        return self._ground.config.logs / str(address.recipe) / address.path
-
-
-def _known(tx: Connection, log: Log, index: LogIndex, state: LogState, *, anew: bool) -> bool:
-    """Whether a log was indexed before, and nothing else was found."""
-    if not anew:
-        return log.sha256 == index.sha256 and log.state is state
-    address = parse_path(log.recipe, log.path)
-    return logs.holds_index(tx, log.recipe, log.path, index, state) and results.holds_parsed(tx, address, index.results)
-
-
-def _require_owner(tx: Connection, recipe: Recipe, address: LogAddress) -> None:
-    if address.task is not None:
-        lifecycle.task_of(recipe, address.task)
-    if address.result is not None and results.task_of(tx, address.result) != (recipe.id, address.task):
-        raise NoSuchResult
+        return place(self._ground.config.logs, f"{address.recipe}/{address.path}")
 
 
 def _files(root: Path) -> Iterator[str]:
@@ -295,5 +232,5 @@ def _files(root: Path) -> Iterator[str]:
             path = Path(directory, name)
             # it may be gone by now: replaced, or compressed
             with contextlib.suppress(FileNotFoundError):
-                if not name.startswith(".") and path.stat().st_size > 0:
+                if not name.startswith(".") and holds_bytes(path):
                     yield str(path.relative_to(root))

@@ -43,7 +43,7 @@ def load(tx: Connection, quiet: float) -> list[Unsettled]:
     """Return what is not settled, or was settled late with logs still to index; closed means: before `quiet`."""
     members = [*recipes.unsettled_recipes(tx), *recipes.late_recipes(tx)]
     known: dict[int, list[logs.Standing]] = {recipe.id: [] for recipe in members}
-    for log in logs.standings(tx, known):
+    for log in logs.telling(tx, known):
         known[log.recipe].append(log)
     return [_unsettled(recipe, known[recipe.id], quiet) for recipe in members]
 

@@ -6,7 +6,7 @@ A gigabyte must not take much longer than `sha256sum` (design.md section 10): re
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
@@ -71,14 +71,24 @@ def read_stamped(path: Path, name: str, max_results: int) -> tuple[LogIndex, Sta
 
 def flush(path: Path, root: Path) -> None:
     """Bring the file, and its name in every directory up to `root`, to the disk. Raises OSError."""
-    for place in (path, *path.parents):
-        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if place == root:
-            break
+    flush_file(path)
+    flush_names([path], root)
+
+
+def flush_names(paths: Iterable[Path], root: Path) -> None:
+    """Bring the names of files in every directory up to `root` to the disk, each directory once. Raises OSError."""
+    directories = {place for path in paths for place in path.parents if place.is_relative_to(root)}
+    for place in sorted(directories, key=lambda place: len(place.parts), reverse=True):
+        flush_file(place)
+
+
+def flush_file(path: Path) -> None:
+    """Bring one file, or a directory, to the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read(file: BinaryIO, size: int, name: str, max_results: int) -> LogIndex:

@@ -6,12 +6,16 @@ is still the same then (`Reader.record`). Every step may be the last one of this
 """
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import frozen
 
 from wsgi_app.config import Config
+from wsgi_app.core.convoy import Convoy
+from wsgi_app.core.findings import Finding
 from wsgi_app.core.gateway import Gateway
+from wsgi_app.errors import TackroomError
 from wsgi_app.indexer import index, settle
 from wsgi_app.indexer.index import LogChanging, Stamp
 from wsgi_app.model import Declaration, LogAddress, LogIndex
@@ -47,18 +51,28 @@ class Reader:
     def __init__(self, gateway: Gateway, config: Config) -> None:
         self._gateway = gateway
         self._config = config
+        self._convoy = Convoy(self._record)
 
     def path(self, address: LogAddress) -> Path:
         """Where a log lies."""
         return self._config.logs / str(address.recipe) / address.path
 
     def index(self, address: LogAddress) -> Look:
-        """Read a log whose owner has finished, bring it to the disk, record what it holds; in this order."""
+        """Read a log whose owner has finished, bring it to the disk, record what it holds; in this order.
+
+        What several threads found at the same time is recorded together.
+        """
         path = self.path(address)
         found, stamp = index.read_stamped(path, address.name, self._config.max_parsed)
-        index.flush(path, self._config.logs)
-        self._gateway.logs.indexed(address.recipe, address.path, found)
+        index.flush_file(path)
+        self._convoy.ride(Finding(address.recipe, address.path, found))
         return Look(stamp, finished=True)
+
+    def _record(self, findings: Sequence[Finding]) -> list[bool | TackroomError]:
+        """Bring the names of logs to the disk, each directory once, and record what the logs hold."""
+        paths = [self._config.logs / str(finding.recipe) / finding.path for finding in findings]
+        index.flush_names(paths, self._config.logs)
+        return self._gateway.logs.all_indexed(findings)
 
     def look(self, address: LogAddress, declared: Declaration) -> Look:
         """Read a declared log whose owner still runs, and have it sealed when it is what was declared."""

@@ -4,20 +4,24 @@ The disk is the truth, core's database the only memory: whatever was not recorde
 and done again, and a log that is indexed twice reads as if it had been once.
 """
 
+import contextlib
 import logging
 import stat
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 from wsgi_app.config import Config
+from wsgi_app.core import disk, heartbeat, presence
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.core.unsettled import Unsettled
 from wsgi_app.errors import DiskFull, NotFound, Unavailable
-from wsgi_app.indexer import place, presence, reconcile, settle
+from wsgi_app.indexer import place, reconcile, settle
 from wsgi_app.indexer.index import Stamp
 from wsgi_app.indexer.ongoing import Ongoing
 from wsgi_app.indexer.reading import Look, Reader
+from wsgi_app.indexer.status import Status
 from wsgi_app.indexer.tree import Tree
 from wsgi_app.model import LogAddress
 
@@ -32,7 +36,11 @@ BLIND_SECONDS = 2.0
 RETRY_SECONDS = 1.0
 FAILED_SECONDS = 10.0
 #: logs that are read, or wait for it, at a time
-MAX_READING = 64
+MAX_READING = 512
+#: bytes of a log that takes so little time that many are read side by side, to be recorded together
+SMALL = 1 << 16
+#: asking core takes at most a quarter of the time, however many logs are not settled
+ASK_REST = 3
 
 _log = logging.getLogger(__name__)
 
@@ -60,10 +68,14 @@ class Indexer:
         self._reader = Reader(gateway, config)
         self._reading: dict[LogAddress, Future[Look]] = {}
         self._pool = ThreadPoolExecutor(2, "indexer")
+        self._small_pool = ThreadPoolExecutor(16, "small")
+        self._uploads: dict[Path, bool] = {}
         self._latest = -1
-        self._asked = self._changed = 0.0
+        self._asked = self._changed = self._ask_from = 0.0
         self._reconciled = 0.0
         self._pause_until = 0.0
+        self._status = Status()
+        self._heartbeat = heartbeat.Heartbeat(config.run / heartbeat.INDEXER)
         config.logs.mkdir(parents=True, exist_ok=True)
         self._tree = Tree(config.logs)
 
@@ -71,9 +83,11 @@ class Indexer:
         """Stop; a log that is being read is finished first."""
         self._tree.close()
         self._pool.shutdown(cancel_futures=True)
+        self._small_pool.shutdown(cancel_futures=True)
 
     def step(self) -> None:
         """Wait a moment for something to happen, and do what there is to do."""
+        self._beat()
         changes = self._tree.poll(WAIT_SECONDS)
         if changes.paths:
             time.sleep(COLLECT_SECONDS)
@@ -89,15 +103,24 @@ class Indexer:
             self._tell()
             self._read()
             self._settle()
-        except (Unavailable, DiskFull) as refusal:
-            _log.warning("%s (trying again)", refusal.message)
+        except (Unavailable, DiskFull, OSError) as refusal:
+            why = disk.typed(refusal, "the log tree") if isinstance(refusal, OSError) else refusal
+            _log.warning("%s (trying again)", why)
             self._pause_until = time.monotonic() + RETRY_SECONDS
             # whatever was not done is asked for anew
             self._latest = -1
 
+    def _beat(self) -> None:
+        # out of descriptors, what the kernel says cannot be read: the file grows old, and the work goes on
+        with contextlib.suppress(OSError):
+            if self._heartbeat.due:
+                self._heartbeat.beat(**self._status.take(self._recipes, self._reading, self._tree))
+
     def _ask(self) -> None:
         """Ask core which recipes are unsettled: when something has happened, and when time may have closed logs."""
         now = time.monotonic()
+        if now < self._ask_from:
+            return
         latest = self._gateway.events.latest()
         if latest != self._latest:
             self._latest, self._changed = latest, now
@@ -105,6 +128,7 @@ class Indexer:
             return
         self._asked = now
         states = {state.recipe: state for state in self._gateway.logs.unsettled()}
+        self._ask_from = time.monotonic() + ASK_REST * (time.monotonic() - now)
         for number in self._recipes.keys() - states.keys():
             self._forget(number)
         for number, state in states.items():
@@ -162,6 +186,7 @@ class Indexer:
     def _read(self) -> None:
         """Have the logs read that are finished, or may be what was declared, and see what came of those that were."""
         self._reap()
+        self._uploads.clear()
         now = time.monotonic()
         for recipe in self._recipes.values():
             for path in list(recipe.pending):
@@ -193,8 +218,15 @@ class Indexer:
             recipe.pending.discard(address.path)
         elif look is not None and look.found is not None and look.stamp == stamp:
             self._reading[address] = self._pool.submit(self._reader.record, address, look, look.found)
-        elif settle.settled(path):
-            self._reading[address] = self._pool.submit(self._reader.index, address)
+        elif not settle.writers(path) and not self._uploading(path.parent):
+            pool = self._small_pool if stamp.size <= SMALL else self._pool
+            self._reading[address] = pool.submit(self._reader.index, address)
+
+    def _uploading(self, directory: Path) -> bool:
+        """Whether an upload into the directory is under way; looked up once a round: it may have thousands of logs."""
+        if directory not in self._uploads:
+            self._uploads[directory] = settle.uploading(directory)
+        return self._uploads[directory]
 
     def _consider_declared(self, recipe: Ongoing, address: LogAddress, now: float) -> None:
         """Have a log looked at that may be what was declared, or recorded when that was seen. Raises OSError."""

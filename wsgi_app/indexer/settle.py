@@ -84,4 +84,5 @@ def _uploading(path: Path) -> bool:
 
 
 def _age(status: os.stat_result) -> float:
-    return time.time() - status.st_mtime
+    """Return how long ago the file changed; if that seems to lie ahead, the clock was put back, and it was not now."""
+    return abs(time.time() - status.st_mtime)

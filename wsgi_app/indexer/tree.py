@@ -18,8 +18,14 @@ from wsgi_app.indexer import place
 from wsgi_app.model import LogAddress
 
 _WATCHED = flags.CLOSE_WRITE | flags.MOVED_TO | flags.CREATE | flags.ONLYDIR | flags.DONT_FOLLOW | flags.EXCL_UNLINK
+#: what the kernel may have too few of, by error
+_LIMITS = {
+    errno.ENOSPC: "fs.inotify.max_user_watches",
+    errno.EMFILE: "fs.inotify.max_user_instances, or open files of the process",
+    errno.ENFILE: "fs.file-max",
+}
 #: how often directories that could not be watched are tried again
-HEAL_SECONDS = 10.0
+HEAL_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +65,10 @@ class Tree:
         self._unwatched: set[str] = set()
         self._said_blind = False
         self._heal_at = 0.0
+        #: how often the kernel's queue overflowed
+        self.overflows = 0
+        #: what the kernel said when it refused a watch last
+        self._refusal: OSError | None = None
         self._found = Changes()
         self._watch("")
 
@@ -87,6 +97,26 @@ class Tree:
             self._paths.pop(watch, None)
             self._remove(watch)
         self._unwatched = {path for path in self._unwatched if path == "" or place.recipe_of(path) != recipe}
+        # what could not be watched is not wanted any more: the next one is said again
+        self._said_blind = self._said_blind and bool(self._unwatched)
+
+    @property
+    def watches(self) -> int:
+        """How many directories are watched."""
+        return len(self._paths)
+
+    @property
+    def watch_limit(self) -> int:
+        """How many directories this user's processes may watch together. Raises OSError."""
+        return int(Path("/proc/sys/fs/inotify/max_user_watches").read_text())
+
+    @property
+    def blind(self) -> str | None:
+        """Why some directories cannot be watched, in a sentence; None when all are."""
+        if not self._unwatched or self._refusal is None:
+            return None
+        what = _LIMITS.get(self._refusal.errno or 0, "the kernel's memory")
+        return f"it cannot watch the logs ({self._refusal.strerror}: {what}), and searches the disk every 2 s"
 
     def close(self) -> None:
         """Stop watching."""
@@ -134,6 +164,7 @@ class Tree:
                 _log.error("%s Until then the tree is searched again and again.", WatchLimit().message)
                 self._heal_at = time.monotonic() + HEAL_SECONDS
             self._unwatched.add(directory)
+            self._refusal = error
             return
         self._paths[watch] = directory
         if directory:
@@ -157,6 +188,7 @@ class Tree:
     def _take(self, event: Event) -> None:
         if event.mask & flags.Q_OVERFLOW:
             self._found.overflow = True
+            self.overflows += 1
             self._arm_all()
             return
         directory = self._paths.get(event.wd)

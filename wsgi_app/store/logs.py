@@ -1,14 +1,18 @@
 """Logs: what is known of them, what was declared, what was found in them."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
 
-from wsgi_app.model import Declaration, Log, LogIndex, Mark
+from wsgi_app.model import Declaration, Log, LogAddress, LogIndex, Mark
 from wsgi_app.states import LogState
 from wsgi_app.store.schema import logs, tasks
+
+#: values in one statement
+PORTION = 500
 
 
 @frozen
@@ -23,22 +27,51 @@ class Standing:
     declared: Declaration | None
 
 
-def insert_log(
-    tx: Connection, recipe: int, path: str, *, task: int | None, result: int | None, size: int, now: float
+@frozen
+class Used:
+    """What the logs of a recipe come to."""
+
+    #: of all of them, as last seen
+    bytes: int
+    #: task and result logs; a recipe's own do not count
+    logs: int
+
+
+def insert_logs(
+    tx: Connection,
+    new: Sequence[LogAddress],
+    now: float,
+    *,
+    size: int = 0,
+    requests: Mapping[LogAddress, str | None] | None = None,
 ) -> None:
-    """Register a growing log."""
-    tx.execute(
-        insert(logs).values(
-            recipe=recipe,
-            path=path,
-            task=task,
-            result=result,
-            registered=now,
-            size=size,
-            state=LogState.GROWING,
-            marks=[],
+    """Register growing logs; `requests` are the ids of those that made them."""
+    values = {"registered": now, "size": size, "state": LogState.GROWING, "marks": []}
+    known = requests or {}
+    if new:
+        tx.execute(
+            insert(logs),
+            [
+                {
+                    "recipe": one.recipe,
+                    "path": one.path,
+                    "task": one.task,
+                    "result": one.result,
+                    "request": known.get(one),
+                    **values,
+                }
+                for one in new
+            ],
         )
-    )
+
+
+def registered(tx: Connection, recipe: int, paths: Collection[str]) -> set[str]:
+    """Return those of the paths that logs of the recipe have."""
+    found: set[str] = set()
+    for some in _portions(paths):
+        query = select(logs.c.path).where(logs.c.recipe == recipe, logs.c.path.in_(some))
+        found.update(tx.execute(query).scalars())
+    return found
 
 
 def load_log(tx: Connection, recipe: int, path: str) -> Log | None:
@@ -68,9 +101,19 @@ def load_logs(
     return [_log(row) for row in tx.execute(query if limit is None else query.limit(limit))]
 
 
-def count_logs(tx: Connection, recipe: int) -> int:
-    """Return how many task and result logs a recipe has; its own do not count."""
-    return tx.execute(select(func.count()).where(logs.c.recipe == recipe, logs.c.task.is_not(None))).scalar_one()
+def used(tx: Connection, recipe: int) -> Used:
+    """Return what a recipe's logs come to."""
+    query = select(func.coalesce(func.sum(logs.c.size), 0), func.count(logs.c.task)).where(logs.c.recipe == recipe)
+    return Used(*tx.execute(query).one())
+
+
+def load_these(tx: Connection, recipe: int, paths: Iterable[str]) -> list[Log]:
+    """Return those of a recipe's logs with these paths that are registered."""
+    found: list[Log] = []
+    for some in _portions(paths):
+        rows = tx.execute(select(logs).where(logs.c.recipe == recipe, logs.c.path.in_(some)))
+        found += [_log(row) for row in rows]
+    return found
 
 
 def count_by_state(tx: Connection, recipe: int | None = None) -> dict[LogState, int]:
@@ -82,20 +125,23 @@ def count_by_state(tx: Connection, recipe: int | None = None) -> dict[LogState, 
     return {state: found.get(state, 0) for state in LogState}
 
 
-def sum_bytes(tx: Connection, recipe: int) -> int:
-    """Return how many bytes all logs of a recipe have, as last seen."""
-    total: int = tx.execute(select(func.coalesce(func.sum(logs.c.size), 0)).where(logs.c.recipe == recipe)).scalar_one()
-    return total
-
-
 def standings(tx: Connection, recipes: Iterable[int]) -> list[Standing]:
     """Return how far all registered logs of these recipes are."""
-    names = ("recipe", "path", "state", "size", "sha256", "declared_size", "declared_sha256")
-    query = select(*(logs.c[name] for name in names)).where(logs.c.recipe.in_(list(recipes)))
-    return [
-        Standing(row.recipe, row.path, LogState(row.state), row.size, row.sha256, _declaration(row))
-        for row in tx.execute(query)
-    ]
+    return _standings(tx, logs.c.recipe.in_(list(recipes)))
+
+
+def standings_of(tx: Connection, recipe: int, paths: Iterable[str]) -> list[Standing]:
+    """Return how far those of a recipe's logs with these paths are that are registered."""
+    found: list[Standing] = []
+    for some in _portions(paths):
+        found += _standings(tx, and_(logs.c.recipe == recipe, logs.c.path.in_(some)))
+    return found
+
+
+def telling(tx: Connection, recipes: Iterable[int]) -> list[Standing]:
+    """Return how far the logs of these recipes are that are not just growing: finished, damaged, or declared."""
+    declared = or_(logs.c.declared_size.is_not(None), logs.c.declared_sha256.is_not(None))
+    return _standings(tx, and_(logs.c.recipe.in_(list(recipes)), or_(logs.c.state != LogState.GROWING, declared)))
 
 
 def tasks_of(tx: Connection, recipes: Iterable[int]) -> Mapping[int, int]:
@@ -119,15 +165,43 @@ def set_declared(tx: Connection, recipe: int, path: str, declared: Declaration) 
     set_log(tx, recipe, path, declared_size=declared.size, declared_sha256=declared.sha256, sha256=None)
 
 
-def set_log_index(tx: Connection, recipe: int, path: str, index: LogIndex, state: LogState) -> None:
-    """Store what indexing a log found, its results apart."""
-    set_log(tx, recipe, path, **_index_values(index, state))
+def set_sizes(tx: Connection, recipe: int, sizes: Mapping[str, int]) -> None:
+    """Note how large logs of a recipe are."""
+    if sizes:
+        query = update(logs).where(logs.c.recipe == recipe, logs.c.path == bindparam("of")).values(size=bindparam("to"))
+        tx.execute(query, [{"of": path, "to": size} for path, size in sizes.items()])
+
+
+def set_indexes(tx: Connection, found: Sequence[tuple[LogAddress, LogIndex, LogState]]) -> None:
+    """Store what indexing logs found, their results apart."""
+    if found:
+        query = update(logs).where(logs.c.recipe == bindparam("of_recipe"), logs.c.path == bindparam("of_path"))
+        rows = [
+            {"of_recipe": address.recipe, "of_path": address.path, **_index_values(index, state)}
+            for address, index, state in found
+        ]
+        tx.execute(query, rows)
 
 
 def holds_index(tx: Connection, recipe: int, path: str, index: LogIndex, state: LogState) -> bool:
     """Return whether that is what is stored already."""
     row = tx.execute(select(logs).where(logs.c.recipe == recipe, logs.c.path == path)).one_or_none()
     return row is not None and all(getattr(row, name) == value for name, value in _index_values(index, state).items())
+
+
+def _standings(tx: Connection, where: ColumnElement[bool]) -> list[Standing]:
+    names = ("recipe", "path", "state", "size", "sha256", "declared_size", "declared_sha256")
+    return [
+        Standing(row.recipe, row.path, LogState(row.state), row.size, row.sha256, _declaration(row))
+        for row in tx.execute(select(*(logs.c[name] for name in names)).where(where))
+    ]
+
+
+def _portions(paths: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the paths, as many at a time as a statement may have values."""
+    waiting = iter(paths)
+    while some := tuple(islice(waiting, PORTION)):
+        yield some
 
 
 def _index_values(index: LogIndex, state: LogState) -> dict[str, Any]:
@@ -155,6 +229,7 @@ def _log(row: Row[Any]) -> Log:
         format=row.format,
         marks=tuple(Mark(kind, line, title) for kind, line, title in row.marks),
         declared=_declaration(row),
+        request=row.request,
     )
 
 

@@ -22,12 +22,10 @@ def insert_results(tx: Connection, new: Sequence[Result]) -> None:
         tx.execute(insert(results), [_values(result) for result in new])
 
 
-def replace_parsed(
-    tx: Connection, log: LogAddress, found: Iterable[ParsedResult], now: float
-) -> tuple[list[Result], int]:
-    """Replace the results that were found in a log; return the new ones and how many old ones went."""
-    gone = tx.execute(delete(results).where(results.c.recipe == log.recipe, results.c.log == log.path)).rowcount
-    parsed = list(found)
+def replace_parsed(tx: Connection, log: LogAddress, found: Iterable[ParsedResult], now: float) -> list[Result]:
+    """Replace the results that were found in a log; return the new ones."""
+    tx.execute(delete(results).where(results.c.recipe == log.recipe, results.c.log == log.path))
+    items = list(found)
     new = [
         Result(
             id=number,
@@ -42,10 +40,16 @@ def replace_parsed(
             line=item.line,
             time=now,
         )
-        for number, item in zip(ids.take(tx, len(parsed)) if parsed else (), parsed, strict=True)
+        for number, item in zip(ids.take(tx, len(items)) if items else (), items, strict=True)
     ]
     insert_results(tx, new)
-    return new, gone
+    return new
+
+
+def parsed(tx: Connection, recipe: int, logs: Sequence[str]) -> set[str]:
+    """Return those of a recipe's logs that results were found in; of at most some hundred."""
+    query = select(results.c.log).distinct().where(results.c.recipe == recipe, results.c.log.in_(logs))
+    return set(tx.execute(query).scalars())
 
 
 def holds_parsed(tx: Connection, log: LogAddress, found: Iterable[ParsedResult]) -> bool:

@@ -1,6 +1,5 @@
 """The harness API's URLs."""
 
-from wsgi_app.clock import system_clock
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.protocols.harness import wire
@@ -19,7 +18,7 @@ ANY_VERB = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
     """Return the WSGI application of the harness API."""
-    control = Control(gateway, system_clock)
+    control = Control(gateway, gateway.clock)
     installs = Installs(gateway)
     logs = Logs(gateway)
     return Face(

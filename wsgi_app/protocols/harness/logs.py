@@ -74,8 +74,8 @@ class Logs:
             etag=f"{status.st_size:x}-{status.st_mtime_ns // 1000:x}",
             last_modified=status.st_mtime,
         )
-        # httpd sends neither
-        response.headers.pop("Cache-Control", None)
+        # as httpd does: asked for anew each time, since it grows, and kept by nobody who serves others
+        response.headers["Cache-Control"] = "private, no-cache"
         response.headers.pop("Content-Disposition", None)
         if binary:
             response.headers["Content-Disposition"] = "attachment"

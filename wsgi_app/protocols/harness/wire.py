@@ -30,8 +30,7 @@ _RESULT = {
 def refuse(error: Exception) -> Response:
     """Say no: one line of plain text."""
     if isinstance(error, TackroomError):
-        headers = {"WWW-Authenticate": web.CHALLENGE} if isinstance(error, errors.Unauthenticated) else {}
-        return web.text_response(error.message, web.status_of(error, STATUS), headers)
+        return web.text_response(web.shortened(error.message), web.status_of(error, STATUS), web.refusal_headers(error))
     if not isinstance(error, HTTPException):
         raise error
     return web.http_refusal(error)
