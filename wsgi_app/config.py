@@ -117,6 +117,11 @@ class Config:
         return self.data / "run"
 
     @property
+    def clock_mark(self) -> Path:
+        """The file that says how the system's clock stood when all stored times fitted it."""
+        return self.run / "clock.json"
+
+    @property
     def admin_token(self) -> Path:
         """The file that holds the token of user `admin`."""
         return self.data / "admin.token"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from wsgi_app.states import LogState, RecipeStatus, ResultValue, SystemHealth, TaskStatus, Verdict, Visibility
 
@@ -17,6 +17,8 @@ class Caller:
 
     authorization: str | None
     address: str
+    #: id of the request by which it is made
+    request: str | None = field(default=None, eq=False)
 
 
 @frozen
@@ -275,6 +277,8 @@ class Log:
     format: str | None
     marks: tuple[Mark, ...] = ()
     declared: Declaration | None = None
+    #: id of the request that made it, if that is known
+    request: str | None = None
 
 
 @frozen

@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 from lab import Lab, free_port, reachable_directory, running_lab, tackroom
 
+from wsgi_app.core import heartbeat, presence
+from wsgi_app.core.heartbeat import Heartbeat
+
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
@@ -161,8 +164,7 @@ def test_jobs_that_wait_for_systems_that_are_away(lab: Lab, tmp_path: Path) -> N
 
 def test_few_descriptors(lab: Lab, tmp_path: Path) -> None:
     """A limit of open files that the threads would exceed."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    _, found = examine(here(lab), tmp_path, prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard)))
+    _, found = examine(here(lab), tmp_path, prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300)))
     assert set(found) == {"descriptors"}
     assert "ulimit -n" in found["descriptors"]["mend"]
 
@@ -229,21 +231,77 @@ def test_processes_that_do_not_do_their_work(data: Path, tmp_path: Path) -> None
     assert set(broken(data, tmp_path)) == {"indexer"}
 
 
-def test_an_indexer_that_is_gone(data: Path, tmp_path: Path) -> None:
-    """What a killed serve leaves behind says that it runs; nobody holds the indexer's lock."""
+def runs(data: Path) -> None:
+    """Let the data look as if a Tackroom ran on it: what a killed one leaves behind."""
     url = data / "run" / "url"
     url.write_text(f"http://127.0.0.1:{free_port()}/\n")
     os.chown(url, data.stat().st_uid, data.stat().st_gid)
+    for name in (heartbeat.INDEXER, heartbeat.TIMER):
+        (data / "run" / name).unlink(missing_ok=True)
+
+
+def test_processes_that_are_gone(data: Path, tmp_path: Path) -> None:
+    """What a killed serve leaves behind says that it runs; nobody holds the indexer's lock, nobody gives signs."""
+    runs(data)
     found = broken(data, tmp_path)
-    assert set(found) == {"indexer"}
+    assert set(found) == {"indexer", "timer"}
     assert "does not run" in found["indexer"]["what"]
 
 
-def test_a_disk_that_is_nearly_full(data: Path, tmp_path: Path) -> None:
-    """Little room, and few files left, on a small disk of its own."""
+def test_an_indexer_that_cannot_watch(data: Path, tmp_path: Path) -> None:
+    """It keeps up by searching the disk, and says so; the doctor says which limit to raise."""
+    runs(data)
+    Heartbeat(data / "run" / heartbeat.TIMER).beat(problems={})
+    said = {"watches": 90, "watch_limit": 100, "lag_seconds": 0.1, "backlog": 1, "recipes": 1, "overflows": 0}
+    with presence.present(data / "run"):
+        Heartbeat(data / "run" / heartbeat.INDEXER).beat(**said, blind=None)
+        found = broken(data, tmp_path)
+        assert set(found) == {"inotify"}
+        assert "90 directories of the 100" in found["inotify"]["what"]
+        Heartbeat(data / "run" / heartbeat.INDEXER).beat(**said, blind="it cannot watch the logs")
+        found = broken(data, tmp_path)
+        assert set(found) == {"inotify", "indexer"}
+        assert "fs.inotify.max_user_watches=200" in found["inotify"]["mend"]
+
+
+def test_a_clock_that_was_stepped(data: Path, tmp_path: Path) -> None:
+    """A step within the last day is told, with when it was."""
+    mark = json.loads((data / "run" / "clock.json").read_text())
+    for ago, expected in ((3600.0, {"clock"}), (90_000.0, set())):
+        stepped = {**mark, "step": -7200.0, "stepped": time.time() - ago}
+        (data / "run" / "clock.json").write_text(json.dumps(stepped))
+        found = broken(data, tmp_path)
+        assert set(found) == expected
+        assert not expected or "-7200 s" in found["clock"]["what"]
+
+
+def test_a_database_that_somebody_holds(lab: Lab, tmp_path: Path) -> None:
+    """It is named here, and elsewhere by what the server says of itself."""
+    with closing(sqlite3.connect(lab.data / "tackroom.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        _, found = examine(here(lab), tmp_path)
+        assert "fuser" in found["database"]["mend"]
+        assert "has been locked" in found["database"]["what"]
+        _, found = examine({"TACKROOM_DATA": str(tmp_path / "none"), "TACKROOM_URL": lab.url}, tmp_path)
+        assert found["database"]["what"].startswith("the server says: ")
+        other.execute("ROLLBACK")
+
+
+FAULTS = {
+    "nearly": (":", {"space", "inodes"}, ""),
+    "full": ("head -c 99M /dev/zero > $1/small/filler", {"disk", "space"}, "no room is left"),
+    "inodes": ("i=0; while touch $1/small/$i; do i=$((i+1)); done", {"disk", "inodes"}, "no inodes are left"),
+    "read-only": ("mount -o remount,ro $1/small", {"disk"}, "is read-only"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_disk_that_takes_no_more(data: Path, tmp_path: Path, fault: str) -> None:
+    """A small disk of its own: nearly full, full, without inodes, read-only."""
+    breaking, expected, words = FAULTS[fault]
     script = (
         'mount -t tmpfs -o size=64m,nr_inodes=900 tmpfs "$1/small" && cp -a "$1/data" "$1/small/" && '
-        'export TACKROOM_DATA="$1/small/data" && shift && exec "$@"'
+        f'{{ {breaking}; }} 2> /dev/null; export TACKROOM_DATA="$1/small/data" && shift && exec "$@"'
     )
     (data.parent / "small").mkdir()
     own = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
@@ -252,4 +310,7 @@ def test_a_disk_that_is_nearly_full(data: Path, tmp_path: Path) -> None:
     if may.returncode:
         pytest.skip(f"no namespaces here: {may.stderr}")
     found = broken(data, tmp_path, *own, "sh", "-c", script, "sh", str(data.parent))
-    assert {"space", "inodes"} <= set(found)
+    assert expected <= set(found)
+    assert words in found.get("disk", {"what": ""})["what"]
+    # a disk's trouble is not the database's
+    assert "restore" not in json.dumps(found)

@@ -104,6 +104,18 @@ def test_a_dead_child_is_restarted_and_said_so(apache_lab: Lab, victim: str) -> 
     until(lambda: answers(lab), "answers")
 
 
+@pytest.mark.parametrize("front", ["apache", "none"])
+def test_a_new_worker_need_not_load_the_application(make_lab: Callable[..., Lab], front: str) -> None:
+    """gunicorn's master has it, and a worker that takes a dead one's place inherits it: calls are answered at once."""
+    lab = make_lab(front)
+    master, *workers = until(lambda: pids if len(pids := lab.pids("gunicorn")) == 3 else [], "the workers")
+    # a library of the application's, as the kernel knows who has loaded it
+    assert "/lxml/etree" in Path(f"/proc/{master}/maps").read_text()
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: answers(lab), "answers")
+
+
 def test_sigterm_ends_all_within_ten_seconds_with_callers_waiting(make_lab: Callable[..., Lab]) -> None:
     """A waiting claim and an upload in flight do not hold it up; the exit status is 0 and no process is left."""
     lab = make_lab("apache")

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,8 @@ class Lab:
     environ: dict[str, str] = field(factory=dict)
     port: int = field(factory=free_port)
     process: "subprocess.Popen[str] | None" = None
+    #: what goes before its commands: they run on a disk of its own
+    within: Sequence[str] = ()
     #: what it said
     said: Path = field(init=False)
 
@@ -82,6 +84,7 @@ class Lab:
         with self.said.open("a") as output:
             self.process = subprocess.Popen(
                 [
+                    *self.within,
                     *tackroom(),
                     "serve",
                     "--data",
@@ -113,6 +116,13 @@ class Lab:
         self.process = None
         return status
 
+    def end(self) -> None:
+        """End what is left of it."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.wait(15)
+
     def environment(self) -> dict[str, str]:
         """The environment of its processes, and of commands that speak to it."""
         return {**os.environ, "TACKROOM_DATA": str(self.data), **self.environ}
@@ -120,7 +130,7 @@ class Lab:
     def command(self, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run `tackroom` with these words against it."""
         done = subprocess.run(
-            [*tackroom(), *words],
+            [*self.within, *tackroom(), *words],
             env={**self.environment(), "TACKROOM_URL": self.url, "TACKROOM_TOKEN": self.token},
             capture_output=True,
             text=True,
@@ -179,10 +189,7 @@ def running_lab(front: str, **environ: str) -> Iterator[Lab]:
         lab.start()
         yield lab
     finally:
-        if lab.process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(lab.process.pid, signal.SIGTERM)
-            lab.process.wait(15)
+        lab.end()
         shutil.rmtree(lab.data.parent)
 
 

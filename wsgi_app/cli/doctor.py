@@ -55,9 +55,14 @@ def _findings() -> Iterator[Finding]:
     yield from profiles()
     readable = settings()
     yield readable
+    wrong = set()
     if readable.mend is None:
-        yield from _here()
-    yield from _there()
+        for finding in _here():
+            if finding.mend is not None:
+                wrong.add(finding.check)
+            yield finding
+    # what was found here is told better than the server does
+    yield from (finding for finding in _there() if finding.mend is None or finding.check not in wrong)
 
 
 def _here() -> Iterator[Finding]:
@@ -74,9 +79,13 @@ def _here() -> Iterator[Finding]:
         yield from data(config)
         if config.database.exists():
             # all other subcommands are there without SQLAlchemy
+            from wsgi_app.cli.findings.processes import clock, processes
             from wsgi_app.cli.findings.records import records
 
+            yield clock(config)
             yield from records(config)
+            if (config.run / "url").exists():
+                yield from processes(config)
     except PermissionError as error:
         yield Finding(
             "data", f"{error.filename}: {error.strerror}", "run it as root, or as the user that runs Tackroom"

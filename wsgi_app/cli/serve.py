@@ -9,7 +9,10 @@ import pwd
 import signal
 import socket
 import subprocess
+import sys
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
@@ -17,6 +20,7 @@ import click
 
 from wsgi_app import logging
 from wsgi_app.config import ENV_PREFIX, Config, load
+from wsgi_app.errors import TackroomError
 from wsgi_app.services import httpd
 from wsgi_app.services.children import Account
 
@@ -52,21 +56,32 @@ def serve(data: Path | None, listen: str, front: str, user: str | None) -> None:
 
     host, port = _address(listen)
     account = account_of(user)
-    config = _config(data_directory(data, account), _front(front), host, port)
-    Server(config, host, port, account, click.echo).run()
+    logging.set_up("serve")
+    # a person reads sentences; a file or the journal gets lines like those of the other processes
+    say = click.echo if sys.stdout.isatty() else logging.sayer("serve")
+    config = _config(data_directory(data, account, say), _front(front, say), host, port)
+    Server(config, host, port, account, say).run()
 
 
 @click.command(hidden=True)
 def initialise() -> None:
     """Make or upgrade what the data directory holds, the admin token included."""
     from wsgi_app.core.gateway import open_gateway
+    from wsgi_app.services.server import UNFIT
+    from wsgi_app.store import soundness
 
-    gateway = open_gateway(load().config)
-    gateway.access.issue_admin_token()
-    # before anybody can call: the gate may be older or newer than the database
-    gateway.strays.set_aside()
-    gateway.gate_image.rebuild()
-    gateway.close()
+    config = load().config
+    try:
+        soundness.require_sound(config.database, largest=soundness.LARGEST_AT_START)
+        gateway = open_gateway(config)
+        gateway.access.issue_admin_token()
+        # before anybody can call: the gate may be older or newer than the database
+        gateway.strays.set_aside()
+        gateway.gate_image.rebuild()
+        gateway.close()
+    except TackroomError as error:
+        click.echo(error.message)
+        sys.exit(UNFIT)
 
 
 @click.command(hidden=True)
@@ -83,11 +98,22 @@ def indexer() -> None:
 @click.command(hidden=True)
 def timer() -> None:
     """Expire watchdogs and close logs."""
+    from wsgi_app.app import Application
+    from wsgi_app.core import traffic
     from wsgi_app.core.gateway import open_gateway
+    from wsgi_app.core.heartbeat import TIMER, Heartbeat
     from wsgi_app.services import timer as timer_service
+    from wsgi_app.services.accesslog import AccessLog
+    from wsgi_app.services.routes import Routes
 
     logging.set_up("timer")
-    timer_service.Timer(open_gateway(load().config)).run(_stop_on_signal())
+    config = load().config
+    gateway = open_gateway(config)
+    routes = Routes(Application(gateway, config).rules, config.prefix)
+    log = AccessLog(config.run, config.run / traffic.FILE, routes)
+    duties = {"counting traffic": log.follow}
+    with closing(log):
+        timer_service.Timer(gateway, duties).run(_stop_on_signal(), Heartbeat(config.run / TIMER))
 
 
 def _address(listen: str) -> tuple[str, int]:
@@ -110,12 +136,12 @@ def account_of(user: str | None) -> Account | None:
     return None if entry.pw_uid == 0 else Account(entry.pw_uid, entry.pw_gid)
 
 
-def data_directory(given: Path | None, account: Account | None) -> Path:
+def data_directory(given: Path | None, account: Account | None, say: Callable[[str], None] = click.echo) -> Path:
     """Return where the data goes: where it was asked for, else ./var, or out of root's home where others may go."""
     default = Path(given or os.environ.get(ENV_PREFIX + "DATA") or "var").absolute()
     if given is not None or account is None or _reaches(account, default.parent):
         return default
-    click.echo(f"{default} is out of reach of the service user: the data is in {SYSTEM_DATA}")
+    say(f"{default} is out of reach of the service user: the data is in {SYSTEM_DATA}")
     return SYSTEM_DATA
 
 
@@ -124,14 +150,14 @@ def _reaches(account: Account, path: Path) -> bool:
     return subprocess.run(check, user=account.uid, group=account.gid, extra_groups=[], check=False).returncode == 0
 
 
-def _front(wish: str) -> str:
+def _front(wish: str, say: Callable[[str], None]) -> str:
     if wish == "none":
         return "none"
     if httpd.find() is not None:
         return "apache"
     if wish == "apache":
         raise click.ClickException("httpd with mod_dav_fs is not installed: apt-get install apache2-bin")
-    click.echo("httpd is not installed: running embedded, gunicorn answers the same URLs")
+    say("httpd is not installed: running embedded, gunicorn answers the same URLs")
     return "none"
 
 

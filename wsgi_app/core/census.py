@@ -5,16 +5,19 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from wsgi_app.core import heartbeat, traffic
 from wsgi_app.core.change import Ground
+from wsgi_app.core.heartbeat import Beat
 from wsgi_app.core.systems import Systems
+from wsgi_app.core.traffic import Traffic
 from wsgi_app.states import LogState, RecipeStatus, SystemHealth, SystemState
 from wsgi_app.store import census as store
-from wsgi_app.store import events, systems
+from wsgi_app.store import events, recipes, systems
 
 
 @frozen
 class Figures:
-    """What the database holds at one moment; states that do not occur may be missing."""
+    """What there is at one moment; states that do not occur may be missing."""
 
     jobs: Mapping[RecipeStatus, int]
     recipes: Mapping[RecipeStatus, int]
@@ -29,6 +32,12 @@ class Figures:
     results: int
     #: the id of the newest event
     last_event: int
+    #: recipe sets whose watchdogs are past, and nobody has aborted them yet
+    watchdogs_due: int
+    #: what the indexer last said of itself (see `indexer.status`), None when it has said nothing
+    indexer: Beat | None
+    timer: Beat | None
+    traffic: Traffic
 
 
 class Census:
@@ -40,6 +49,7 @@ class Census:
 
     def take(self) -> Figures:
         """Return the figures of this moment, all of one snapshot."""
+        run = self._ground.config.run
         with self._ground.read() as tx:
             waiting = store.unsettled(tx)
             since = waiting.since
@@ -54,4 +64,8 @@ class Census:
                 logs=store.logs_by_state(tx),
                 results=store.count_results(tx),
                 last_event=events.latest(tx),
+                watchdogs_due=len(recipes.overdue_sets(tx, self._ground.clock())),
+                indexer=heartbeat.last(run / heartbeat.INDEXER),
+                timer=heartbeat.last(run / heartbeat.TIMER),
+                traffic=Traffic.load(run / traffic.FILE) or Traffic(),
             )

@@ -5,6 +5,7 @@ database or somebody's hand has left otherwise.
 """
 
 import logging
+from collections.abc import Collection
 
 from wsgi_app.core import declared, gate
 from wsgi_app.core.change import Change, Ground
@@ -34,6 +35,12 @@ class GateImage:
         """
         with self._ground.change() as change:
             for recipe in recipes.unsettled_recipes(change.tx, since=change.now - JUST_ENDED):
+                self._rewrite(change, recipe)
+
+    def rebuild_some(self, numbers: Collection[int]) -> None:
+        """Make the gate of these recipes, of those that are not settled."""
+        with self._ground.change() as change:
+            for recipe in recipes.unsettled_of(change.tx, numbers):
                 self._rewrite(change, recipe)
 
     def rebuild_settled(self, after: int) -> int | None:

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from wsgi_app.clock import Clock, system_clock
+from wsgi_app.clock import Clock, SteadyClock
 from wsgi_app.config import Config
 from wsgi_app.core.access import Access
 from wsgi_app.core.census import Census
 from wsgi_app.core.change import Ground
+from wsgi_app.core.drift import Drift
 from wsgi_app.core.events import ANY_EVENT, Events
 from wsgi_app.core.gate import Gate
 from wsgi_app.core.gateimage import GateImage
@@ -17,8 +18,11 @@ from wsgi_app.core.jobs import Jobs
 from wsgi_app.core.logs import Logs
 from wsgi_app.core.notifier import News, Notifier, Subject
 from wsgi_app.core.queue import Queue
+from wsgi_app.core.readiness import Readiness
 from wsgi_app.core.recipes import Recipes
+from wsgi_app.core.restored import Restored
 from wsgi_app.core.results import Results
+from wsgi_app.core.steps import Steps
 from wsgi_app.core.strays import Strays
 from wsgi_app.core.sync import Sync, decided
 from wsgi_app.core.systems import Systems
@@ -26,11 +30,14 @@ from wsgi_app.core.tail import KEPT, Tail
 from wsgi_app.core.tasks import Tasks
 from wsgi_app.core.tokens import Tokens
 from wsgi_app.core.watchdogs import Watchdogs
+from wsgi_app.errors import Conflict
 from wsgi_app.model import Event
 from wsgi_app.states import FINISHED_RECIPE
-from wsgi_app.store import events
+from wsgi_app.store import events, soundness
 from wsgi_app.store.db import Database
 
+#: where a backup is made ready below the data directory; while it is there, nothing else is whole
+STAGING = "restoring"
 #: topics of what calls wait for: a job to settle, a system to get a recipe, peers to arrive or to end
 WAITED_FOR = ["job", "system", "sync", "recipe"]
 
@@ -51,11 +58,25 @@ class Gateway:
     watchdogs: Watchdogs
     gate_image: GateImage
     strays: Strays
+    steps: Steps
     events: Events
     tokens: Tokens
     census: Census
+    readiness: Readiness
+    drift: Drift
+    restored: Restored
     access: Access
     _ground: Ground
+
+    @property
+    def config(self) -> Config:
+        """The settings that it was opened with."""
+        return self._ground.config
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is, by the clock that stored times fit."""
+        return self._ground.clock
 
     def send_home(self) -> None:
         """End all waiting calls of this process with what they have."""
@@ -68,8 +89,12 @@ class Gateway:
         self._ground.db.close()
 
 
-def open_gateway(config: Config, clock: Clock = system_clock) -> Gateway:
-    """Open the store below `config.data`, making or upgrading what is missing, and return the gateway to it."""
+def open_gateway(config: Config, clock: Clock | None = None) -> Gateway:
+    """Open the store below `config.data`, making or upgrading what is missing, and return the gateway to it.
+
+    Raises `DatabaseCorrupt`, `Conflict` when it cannot be opened by this program as it is.
+    """
+    _require_whole(config)
     for directory in (config.data, config.logs, config.gate, config.run):
         directory.mkdir(parents=True, exist_ok=True)
     database = Database(config.database)
@@ -89,7 +114,10 @@ def open_gateway(config: Config, clock: Clock = system_clock) -> Gateway:
             return News(newest, {ANY_EVENT, *(subject for event in new for subject in _concerned(event))})
 
     notifier = Notifier(news, config.max_waiters)
-    ground = Ground(config, database, Gate(config.gate), clock, notifier)
+    ground = Ground(config, database, Gate(config.gate), clock or SteadyClock(config.clock_mark), notifier)
+    steps = Steps(ground)
+    # before anything is stored by a clock that went back while the machine was off
+    steps.follow()
     access = Access(ground)
     systems = Systems(ground, access)
     return Gateway(
@@ -105,12 +133,25 @@ def open_gateway(config: Config, clock: Clock = system_clock) -> Gateway:
         Watchdogs(ground, access),
         GateImage(ground),
         Strays(ground),
+        steps,
         Events(ground, access, tail),
         Tokens(ground, access),
         Census(ground, systems),
+        Readiness(ground),
+        Drift(ground),
+        Restored(ground),
         access,
         ground,
     )
+
+
+def _require_whole(config: Config) -> None:
+    """Raise when the data is half of what it was: a new database would take all that is left for strays."""
+    if (config.data / STAGING).exists():
+        raise Conflict(f"{config.data} was not restored whole: repeat it (tackroom restore DIR --data {config.data})")
+    database = config.database
+    if config.admin_token.exists() and (not database.exists() or (database.is_file() and not database.stat().st_size)):
+        raise soundness.corrupt(database, "it is empty" if database.exists() else "it is gone")
 
 
 def _concerned(event: Event) -> Iterable[Subject]:

@@ -1,13 +1,16 @@
 """Figures as Prometheus reads them. Source: https://prometheus.io/docs/instrumenting/exposition_formats/"""
 
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
+from attrs import astuple
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from wsgi_app import __version__
 from wsgi_app.core.census import Figures
+from wsgi_app.core.traffic import BOUNDS, Traffic
 from wsgi_app.states import LogState, RecipeStatus, SystemHealth, SystemState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -59,4 +62,48 @@ def _families(figures: Figures) -> Iterator[Metric]:
         logs.add_metric([log_state], figures.logs.get(log_state, 0))
     yield logs
     yield GaugeMetricFamily("tackroom_results", "Results stored, of harnesses and of logs", figures.results)
+    yield GaugeMetricFamily(
+        "tackroom_watchdogs_due", "Recipe sets past their watchdogs that nobody has aborted yet", figures.watchdogs_due
+    )
     yield CounterMetricFamily("tackroom_events", "State changes so far: the id of the newest event", figures.last_event)
+    yield from _processes(figures)
+    yield from _traffic(figures.traffic)
+
+
+def _processes(figures: Figures) -> Iterator[Metric]:
+    """Of processes that have given a sign of life: how long ago, and what the indexer said."""
+    silent = GaugeMetricFamily(
+        "tackroom_process_silent_seconds", "Seconds since a process gave a sign of life", labels=["process"]
+    )
+    for name, beat in (("indexer", figures.indexer), ("timer", figures.timer)):
+        if beat is not None:
+            silent.add_metric([name], beat.age)
+    yield silent
+    said = {} if figures.indexer is None else figures.indexer.said
+    for name, what, key in (
+        ("tackroom_index_backlog", "Closed logs that wait for the indexer", "backlog"),
+        ("tackroom_index_lag_seconds", "Seconds for which the first of them waits", "lag_seconds"),
+        ("tackroom_inotify_watches", "Directories that the indexer watches", "watches"),
+        ("tackroom_inotify_watches_limit", "Directories that one user's processes may watch", "watch_limit"),
+    ):
+        if key in said:
+            yield GaugeMetricFamily(name, what, said[key])
+    if "overflows" in said:
+        yield CounterMetricFamily(
+            "tackroom_inotify_overflows", "Times the kernel lost events, since the indexer started", said["overflows"]
+        )
+
+
+def _traffic(traffic: Traffic) -> Iterator[Metric]:
+    yield CounterMetricFamily("tackroom_logs_puts", "Uploads to logs that were accepted, ranges singly", traffic.puts)
+    yield CounterMetricFamily("tackroom_logs_received_bytes", "Bytes of these uploads", traffic.bytes)
+    calls = HistogramMetricFamily(
+        "tackroom_call_duration_seconds",
+        "How long calls took, waiting and streams included",
+        labels=["method", "route", "status"],
+    )
+    for call, durations in sorted(traffic.calls.items(), key=lambda item: astuple(item[0])):
+        bounds = [*(str(bound) for bound in BOUNDS), "+Inf"]
+        buckets = list(zip(bounds, accumulate(durations.counts), strict=True))
+        calls.add_metric([call.method, call.route, call.status], buckets, durations.seconds)
+    yield calls

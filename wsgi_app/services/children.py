@@ -74,6 +74,12 @@ class Children:
             if time.monotonic() >= child.not_before:
                 self._start(child)
 
+    def send(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to the program of this name, if it runs."""
+        for child in self._children:
+            if child.program.name == name and child.process is not None and child.process.poll() is None:
+                child.process.send_signal(number)
+
     def stop(self, seconds: float) -> bool:
         """End all, kill what is left after so many seconds; True when nothing had to be killed."""
         for child in self._children:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from wsgi_app.config import Config
@@ -24,6 +25,8 @@ _PLAIN = re.compile(r"/[A-Za-z0-9/._+@=-]*")
 #: bytes of sockaddr_un.sun_path, less the NUL at the end
 _SOCKET_LENGTH = 107
 _THREADS = 128
+#: making the lock database takes milliseconds
+STALE_SECONDS = 2.0
 #: threads for uploads and readers, beside those that wait for the application
 _SPARE = 1024
 
@@ -57,6 +60,24 @@ def socket(config: Config) -> Path:
 def pid_file(config: Config) -> Path:
     """Return the file in which a running httpd keeps its process id."""
     return config.run.absolute() / "httpd.pid"
+
+
+def free_lock_database(config: Config, *, older: float = STALE_SECONDS) -> bool:
+    """Remove what a broken-off making of mod_dav's lock database left behind; True when there was something.
+
+    Nobody locks anything here, but mod_dav_fs opens that database for every PUT, and makes it at the first one: under
+    the name that is removed here. Broken off (a full disk, a kill -9), it would wait for its end for ever, and so would
+    every later PUT, with its thread. Raises OSError.
+    """
+    path = config.run / "__db.davlock"
+    try:
+        # whichever way the clock was put
+        if abs(time.time() - path.lstat().st_mtime) < older:
+            return False
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def command(

@@ -2,8 +2,11 @@
 
 import fcntl
 import http.client
+import json
+import math
 import os
 import pwd
+import resource
 import signal
 import socket
 import subprocess
@@ -11,8 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from wsgi_app.config import ENV_PREFIX, Config
@@ -25,7 +27,15 @@ STOP_SECONDS = 7.0
 #: seconds until it must answer
 START_SECONDS = 60.0
 LOOK_SECONDS = 0.2
-#: bytes of httpd's own logs
+#: exit status of what makes or upgrades the data, when it says on its standard output why it cannot
+UNFIT = 65
+#: without these no call can be answered
+NEEDED = {"database", "schema"}
+#: seconds that the rest gets to be ready, too, before it is said to be missing
+READY_SECONDS = 5.0
+#: files and connections that each process may have open, when the system lets us
+DESCRIPTORS = 65536
+#: bytes of a log file of ours
 LARGEST_LOG = 100 << 20
 
 
@@ -42,6 +52,7 @@ class Server:
         self._say = say
         self._stop = threading.Event()
         self._reload = threading.Event()
+        self._reopen = threading.Event()
 
     @property
     def url(self) -> str:
@@ -51,15 +62,21 @@ class Server:
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP lets httpd read its configuration again, uploads going on.
 
+        SIGUSR1 lets log files be opened anew that somebody has put aside; nothing is lost meanwhile.
+
         Raises `Conflict` when another serve has the data, `Invalid` when data or port cannot be used, `Unavailable`
         when it does not come up.
         """
+        _allow_descriptors()
+        # a core file would have keys and tokens in it
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         self._make_directory()
         with self._locked(), self._signals():
             self._require_port()
             self._initialise()
             if self._config.front == "apache":
                 self._require_configuration()
+                httpd.free_lock_database(self._config, older=0.0)
             children = Children(self._programs(), self._environ(), self._config.data, self._account, self._say)
             # where the command on this machine finds us
             place = self._config.run / "url"
@@ -74,7 +91,7 @@ class Server:
                 while not self._stop.wait(LOOK_SECONDS):
                     children.look()
                     self._turn_logs()
-                    self._reload_if_asked()
+                    self._obey(children)
             finally:
                 place.unlink(missing_ok=True)
                 children.stop(STOP_SECONDS)
@@ -120,7 +137,11 @@ class Server:
             extra_groups=None if account is None else [],
             umask=0o027,
             check=False,
+            stdout=subprocess.PIPE,
+            text=True,
         )
+        if done.returncode == UNFIT:
+            raise Unavailable(done.stdout.strip())
         if done.returncode != 0:
             who = "this user" if account is None else f"user {pwd.getpwuid(account.uid).pw_name}"
             raise Invalid(
@@ -141,6 +162,10 @@ class Server:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Conflict(f"another 'tackroom serve' uses {self._config.data}") from None
+            # for whoever sends us a signal; on a full disk we start all the same
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, f"{os.getpid()}\n".encode())
             yield
 
     def _require_port(self) -> None:
@@ -157,30 +182,44 @@ class Server:
             raise Invalid(f"httpd does not accept its configuration: {problem}")
 
     def _come_up(self, children: Children) -> None:
+        """Wait until calls are answered, and a little longer for all else that makes it ready."""
         deadline = time.monotonic() + START_SECONDS
-        while not self._ready():
+        patience = math.inf
+        while (missing := self._missing()) is None or (missing and time.monotonic() < patience):
             children.look()
             if self._stop.wait(0.05):
                 return
-            if time.monotonic() > deadline:
+            if missing is None and time.monotonic() > deadline:
                 raise Unavailable(f"it did not come up within {START_SECONDS:.0f} s: see above")
+            if missing is not None:
+                patience = min(patience, time.monotonic() + READY_SECONDS)
+        for reason in missing:
+            self._say(f"not ready yet: {reason}")
 
-    def _ready(self) -> bool:
+    def _missing(self) -> list[str] | None:
+        """Return what keeps it from being ready, None while it does not even answer or has no database."""
         connection = http.client.HTTPConnection(self._host.strip("[]"), self._port, timeout=5)
         try:
-            connection.request("GET", self._config.prefix + "readyz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
+            connection.request("GET", self._config.prefix + "readyz", headers={"Accept": "application/json"})
+            answer = connection.getresponse()
+            checks = json.loads(answer.read())["checks"] if answer.status in (200, 503) else None
+        # httpd says 503 in words of its own while nobody is behind it
+        except (OSError, http.client.HTTPException, ValueError):
+            return None
         finally:
             connection.close()
+        if checks is None or any(check["name"] in NEEDED and not check["ok"] for check in checks):
+            return None
+        return [f"{check['name']}: {check['reason']}" for check in checks if not check["ok"]]
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        def handle(number: int, _frame: FrameType | None) -> None:
-            (self._reload if number == signal.SIGHUP else self._stop).set()
+        asked: dict[int, threading.Event] = {signal.SIGHUP: self._reload, signal.SIGUSR1: self._reopen}
 
-        handled = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        def handle(number: int, _frame: FrameType | None) -> None:
+            asked.get(number, self._stop).set()
+
+        handled = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
         before = {number: signal.signal(number, handle) for number in handled}
         try:
             yield
@@ -189,17 +228,34 @@ class Server:
                 signal.signal(number, handler)
 
     def _turn_logs(self) -> None:
-        """Put httpd's logs aside when they are large: one before the present one is kept."""
+        """Put log files aside when they are large: one before the present one is kept."""
         for name in ("access.log", "error.log"):
             path = self._config.run / name
             if path.exists() and path.stat().st_size > LARGEST_LOG:
                 path.replace(path.with_name(f"{name}.1"))
-                self._reload.set()
+                self._reopen.set()
 
-    def _reload_if_asked(self) -> None:
-        if self._reload.is_set() and self._config.front == "apache":
+    def _obey(self, children: Children) -> None:
+        """Do what a signal asked for."""
+        front = self._config.front == "apache"
+        if self._reopen.is_set():
+            self._reopen.clear()
+            if front:
+                # it has no other way to open its log files anew
+                self._reload.set()
+            else:
+                children.send("web", signal.SIGUSR1)
+            self._say("log files are opened anew")
+        if self._reload.is_set() and front:
             self._reload.clear()
             self._require_configuration()
-            pid: Path = httpd.pid_file(self._config)
-            os.kill(int(pid.read_text()), signal.SIGUSR1)
+            os.kill(int(httpd.pid_file(self._config).read_text()), signal.SIGUSR1)
             self._say("httpd reads its configuration again")
+
+
+def _allow_descriptors() -> None:
+    """Let our processes have as many files open as they may: the usual 1,024 are fewer than a crowd's connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -77,6 +77,28 @@ def unsettled_recipes(tx: Connection, *, since: float | None = None) -> list[Rec
     return load_recipes(tx, and_(wanted, recipes.c.assigned.is_not(None)))
 
 
+def unfinished_recipes(tx: Connection) -> list[Recipe]:
+    """Return the recipes that have not finished, those that wait for a system too."""
+    return load_recipes(tx, and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE)))
+
+
+def unsettled_behind(tx: Connection, after: int, limit: int) -> list[Recipe]:
+    """Return recipes that have a system and are not settled, in order of id, those behind `after`."""
+    return unsettled_of(tx, _unsettled_ids(tx, recipes.c.id > after, limit))
+
+
+def unsettled_of(tx: Connection, numbers: Collection[int]) -> list[Recipe]:
+    """Return those of the recipes that have a system and are not settled."""
+    if not numbers:
+        return []
+    return load_recipes(tx, recipes.c.id.in_(_unsettled_ids(tx, recipes.c.id.in_(numbers), len(numbers))))
+
+
+def _unsettled_ids(tx: Connection, which: ColumnElement[bool], limit: int) -> list[int]:
+    unsettled = and_(which, recipes.c.settled.is_(False), recipes.c.assigned.is_not(None))
+    return list(tx.execute(select(recipes.c.id).where(unsettled).order_by(recipes.c.id).limit(limit)).scalars())
+
+
 def settled_recipes(tx: Connection, *, after: int, limit: int) -> list[Recipe]:
     """Return settled recipes that had a system, in order of id, those behind `after`."""
     where = and_(recipes.c.settled.is_(True), recipes.c.assigned.is_not(None), recipes.c.id > after)

@@ -202,6 +202,8 @@ logs = Table(
     Column("format", String(32)),
     #: [[kind, line, title], ...]
     Column("marks", JSON, nullable=False),
+    #: id of the request that made it; null: httpd alone did, or it is older than these ids
+    Column("request", String(64)),
     Index(None, "task"),
 )
 

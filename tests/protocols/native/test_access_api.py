@@ -69,7 +69,6 @@ def test_anonymous_reads_public(web: TestApp, submit: Callable[..., Any], system
         "/events",
         "/",
         "/livez",
-        "/readyz",
         "/healthz/",
         "/healthz",
     ):

@@ -107,15 +107,17 @@ def test_nobody_gives_more_than_they_have(web: TestApp, admin: Headers, user: Us
     assert refused(web, submitter, 403, scopes=["admin"]) == ("auth.denied", "scopes")
     for other in ("eve", "admin", "Bob"):
         assert refused(web, submitter, 403, user=other) == ("auth.denied", "user")
-    _, brief = make(web, admin, user="bob", scopes=["read"], expires=SOON)
+    _, brief = make(web, admin, user="bob", scopes=["submit"], expires=SOON)
     for expires in (None, LATER):
-        assert refused(web, brief, 403, scopes=["read"], expires=expires) == ("auth.denied", "expires")
-    assert refused(web, brief, 403, scopes=["read"]) == ("auth.denied", "expires")
+        assert refused(web, brief, 403, scopes=["submit"], expires=expires) == ("auth.denied", "expires")
+    assert refused(web, brief, 403, scopes=["submit"]) == ("auth.denied", "expires")
     # nor is a chain of tokens
-    child, childs = make(web, brief, scopes=["read"], expires=SOON)
-    assert (child["user"], child["scopes"]) == ("bob", ["read"])
-    assert refused(web, childs, 403, scopes=["submit"], expires=SOON) == ("auth.denied", "scopes")
-    assert refused(web, childs, 403, scopes=["read"], expires=LATER) == ("auth.denied", "expires")
+    child, childs = make(web, brief, scopes=["submit"], expires=SOON)
+    assert (child["user"], child["scopes"]) == ("bob", ["submit"])
+    assert refused(web, childs, 403, scopes=["read"], expires=SOON) == ("auth.denied", "scopes")
+    assert refused(web, childs, 403, scopes=["submit"], expires=LATER) == ("auth.denied", "expires")
+    # and what only reads makes none: it would still read when that is void
+    assert refused(web, reader, 403, scopes=["read"]) == ("auth.denied", None)
     assert make(web, submitter, user="bob")[0]["scopes"] == ["read", "submit"]
 
 

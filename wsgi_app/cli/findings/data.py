@@ -10,10 +10,7 @@ from pathlib import Path
 from wsgi_app.cli.findings.finding import Finding
 from wsgi_app.cli.place import as_owner
 from wsgi_app.config import Config
-
-#: bytes below which uploads are soon refused, and files
-LOW_SPACE = 1 << 30
-FEW_INODES = 10_000
+from wsgi_app.core.room import FEW_INODES, LOW_SPACE, Room
 
 
 def data(config: Config) -> Iterator[Finding]:
@@ -22,7 +19,11 @@ def data(config: Config) -> Iterator[Finding]:
     yield _rights(config)
     yield _owners(config)
     if config.logs.is_dir():
-        yield _leases(config)
+        disk = _disk(config)
+        yield disk
+        # a lease needs a file: without room, nothing is known of them
+        if disk.mend is None:
+            yield _leases(config)
 
 
 def _room(place: Path) -> Iterator[Finding]:
@@ -34,6 +35,17 @@ def _room(place: Path) -> Iterator[Finding]:
     if status.f_files:
         mend = None if status.f_favail > FEW_INODES else "remove small files, or move the data to a larger disk"
         yield Finding("inodes", f"{place}: room for {status.f_favail} files", mend)
+
+
+def _disk(config: Config) -> Finding:
+    """Write to each file system that is used, as the owner of the data."""
+    places = [place for place in (config.logs, config.data, config.gate, config.run) if place.is_dir()]
+    with as_owner(config.data):
+        found = Room(places).look()
+    if found.trouble is None:
+        return Finding("disk", f"{config.data} can be written")
+    said, _, mend = found.trouble.partition(": ")
+    return Finding("disk", said, mend)
 
 
 def _rights(config: Config) -> Finding:

@@ -76,7 +76,8 @@ def _watching(config: Config) -> Finding:
 
 
 def _descriptors(config: Config) -> Finding:
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # serve takes what it may
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     need = config.threads + SPARE_DESCRIPTORS
     what = f"a process may open {'any number of' if most == resource.RLIM_INFINITY else most} files"
     if most != resource.RLIM_INFINITY and most < need:

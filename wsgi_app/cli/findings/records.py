@@ -11,14 +11,13 @@ from sqlalchemy import Connection
 
 from wsgi_app.cli.findings.finding import Finding
 from wsgi_app.cli.place import as_owner
-from wsgi_app.clock import system_clock
+from wsgi_app.clock import SteadyClock
 from wsgi_app.config import Config
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.gate import Gate
 from wsgi_app.core.gateimage import image_of
 from wsgi_app.core.notifier import News, Notifier
-from wsgi_app.errors import TackroomError
-from wsgi_app.indexer import presence
+from wsgi_app.errors import DatabaseBusy, TackroomError
 from wsgi_app.store import census, recipes
 from wsgi_app.store.db import Database
 
@@ -27,7 +26,13 @@ OVERDUE_SECONDS = 30
 #: the gate follows the database: a difference counts when it is still there then
 GATE_SECONDS = 1.5
 
-RESTORE = "stop 'tackroom serve', put a backup in its place (docs: reference, files), and start it again"
+#: an operation takes milliseconds
+LOCK_SECONDS = 2.0
+
+#: errors that come from what is around the file
+_ELSEWHERE = ("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")
+
+RESTORE = "stop 'tackroom serve', move the data directory aside, and restore a backup: tackroom restore DIR"
 
 
 def records(config: Config) -> Iterator[Finding]:
@@ -36,6 +41,10 @@ def records(config: Config) -> Iterator[Finding]:
         try:
             trouble, version = _checked(config.database)
         except sqlite3.Error as error:
+            if error.sqlite_errorname.startswith(_ELSEWHERE):
+                mend = "see to the disk and the rights: nobody can say yet what the database is like"
+                yield Finding("database", f"{config.database} cannot be opened: {error}", mend)
+                return
             trouble, version = str(error), None
         if trouble != "ok":
             yield Finding("database", f"{config.database}: {trouble}", RESTORE)
@@ -52,6 +61,7 @@ def records(config: Config) -> Iterator[Finding]:
         yield Finding("schema", f"schema {version}")
         database = Database(config.database)
         try:
+            yield _lock(config, database)
             yield _gate(config, database)
             with database.read() as tx:
                 yield _watchdogs(tx)
@@ -60,6 +70,15 @@ def records(config: Config) -> Iterator[Finding]:
             yield Finding("database", error.message, "try again; if it stays so, look who holds the database: fuser")
         finally:
             database.close()
+
+
+def _lock(config: Config, database: Database) -> Finding:
+    try:
+        database.probe(LOCK_SECONDS)
+    except DatabaseBusy:
+        mend = f"see who holds it, and end that: fuser -v {config.database}"
+        return Finding("database", f"{config.database} has been locked for {LOCK_SECONDS:.0f} s", mend)
+    return Finding("database", f"{config.database} can be locked")
 
 
 def _checked(path: Path) -> tuple[str, str | None]:
@@ -72,17 +91,15 @@ def _checked(path: Path) -> tuple[str, str | None]:
 
 def _newest_schema() -> str | None:
     # Alembic takes a third of a second to import, for which every other command would have to wait
-    from alembic.script import ScriptDirectory
+    from wsgi_app.store import migrations
 
-    from wsgi_app.store.migrations import alembic_config
-
-    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+    return migrations.newest()
 
 
 def _gate(config: Config, database: Database) -> Finding:
     """Compare the gate with what the database says that it should be; twice, for it follows a moment later."""
     gate = Gate(config.gate)
-    ground = Ground(config, database, gate, system_clock, Notifier(lambda _: News(0, ()), 1))
+    ground = Ground(config, database, gate, SteadyClock(config.clock_mark), Notifier(lambda _: News(0, ()), 1))
     differing = _differing(ground)
     if differing:
         time.sleep(GATE_SECONDS)
@@ -119,9 +136,7 @@ def _watchdogs(tx: Connection) -> Finding:
 
 
 def _index(config: Config, tx: Connection) -> Finding:
-    """Look whether the indexer is at work while Tackroom runs, and whether it keeps up."""
-    if (config.run / "url").exists() and not presence.is_present(config.run):
-        return Finding("indexer", "the indexer does not run", "see in the output of 'tackroom serve' why it ends")
+    """Look whether the indexer keeps up."""
     waiting = census.unsettled(tx)
     late = [recipe.id for recipe in recipes.late_recipes(tx)]
     most = config.settle_seconds + OVERDUE_SECONDS

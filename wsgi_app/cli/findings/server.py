@@ -10,6 +10,16 @@ from wsgi_app.cli.client import Client, LocalServer, Refused, Unreachable
 from wsgi_app.cli.findings.finding import Finding
 from wsgi_app.config import STARS, Config, without_password
 
+#: what to do about what the server says of itself
+MENDS = {
+    "database": "see on the server who holds it (fuser), or restore a backup when it is damaged: tackroom restore DIR",
+    "schema": "start 'tackroom serve' again, of the version that the database is of or a newer one",
+    "gate": "'tackroom serve' mends it every minute: see why its timer does not, and who changes DATA/gate",
+    "logs": "put the log tree back, writable for the user that runs Tackroom",
+    "indexer": "see in the output of 'tackroom serve' why it ends or lags; raise the limits that it names by sysctl",
+    "timer": "see in the output of 'tackroom serve' why it ends, or what it waits for",
+    "disk": "make room, or mount it to be written: it heals by itself then",
+}
 #: seconds by which clocks may differ: the Date header knows whole ones
 SKEW_SECONDS = 5.0
 
@@ -17,7 +27,8 @@ SKEW_SECONDS = 5.0
 def server(client: Client, local: LocalServer | None) -> Iterator[Finding]:
     """Look at the server that the command talks to."""
     try:
-        client.call("GET", "readyz")
+        client.call("GET", "livez")
+        found = list(_readiness(client))
     except Unreachable as error:
         yield Finding("server", f"no answer at {client.url}", str(error))
         return
@@ -25,9 +36,26 @@ def server(client: Client, local: LocalServer | None) -> Iterator[Finding]:
         yield Finding("server", f"{client.url} is not ready", str(error))
         return
     yield Finding("server", f"Tackroom answers at {client.url}")
+    yield from found
     yield _version(client)
     yield _clock(client)
     yield _token(client, local)
+
+
+def _readiness(client: Client) -> Iterator[Finding]:
+    """Tell what keeps the server from working, or slows it down. Raises `Unreachable`, `Refused`."""
+    try:
+        value = client.get("readyz")
+    except Refused as refusal:
+        value = refusal.value
+        if not isinstance(value, dict) or "checks" not in value:
+            raise
+    checks = [(check["name"], check["reason"]) for check in value["checks"] if not check["ok"]]
+    notes = [(note["name"], note["note"]) for note in value["notes"]]
+    for name, said in [*checks, *notes]:
+        yield Finding(name, f"the server says: {said}", MENDS.get(name, "see what the server's output says"))
+    if not checks:
+        yield Finding("ready", "the server is ready")
 
 
 def base_url(config: Config) -> Finding:

@@ -1,6 +1,5 @@
 """The native API's URLs."""
 
-from wsgi_app.clock import system_clock
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.protocols.native import wire
@@ -17,11 +16,11 @@ from wsgi_app.protocols.web import Face, Route, WSGIApplication
 def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
     """Return the WSGI application of the native API."""
     events = Events(gateway)
-    jobs = Jobs(gateway, config, system_clock)
+    jobs = Jobs(gateway, config, gateway.clock)
     openapi = OpenAPI(config)
     queue = Queue(gateway)
     sync = Sync(gateway)
-    systems = Systems(gateway, config, system_clock)
+    systems = Systems(gateway, config, gateway.clock)
     tokens = Tokens(gateway)
     return Face(
         [
