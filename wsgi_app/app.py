@@ -4,15 +4,17 @@ import contextlib
 import io
 import ipaddress
 import re
+import sys
 from collections.abc import Callable, Iterable
 
-from werkzeug.exceptions import NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import Forbidden, NotFound, RequestEntityTooLarge
 
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway, open_gateway
-from wsgi_app.protocols import harness, native, ops
+from wsgi_app.protocols import browser, harness, native, ops
+from wsgi_app.protocols.requestid import identified
 from wsgi_app.protocols.urlpath import BadPath, canonical
-from wsgi_app.protocols.web import Environ, StartResponse, WSGIApplication, http_refusal, text_response
+from wsgi_app.protocols.web import Environ, Face, StartResponse, WSGIApplication, http_refusal, text_response
 
 #: which paths a protocol answers; the first row that matches decides
 MOUNTS: tuple[tuple[str, Callable[[Gateway, Config], WSGIApplication]], ...] = (
@@ -36,16 +38,29 @@ class Application:
         self.gateway = gateway
         self._config = config
         made = {make: make(gateway, config) for _, make in MOUNTS}
+        self._outermost = identified(browser.guarded(self._answer), embedded=config.front == "none")
         self._mounts = [(re.compile(pattern, re.DOTALL), made[make]) for pattern, make in MOUNTS]
+
+    @property
+    def rules(self) -> list[str]:
+        """The URL rules of all faces, below the prefix, in order of precedence."""
+        faces = (face for _, face in self._mounts if isinstance(face, Face))
+        return list(dict.fromkeys(route.rule for face in faces for route in face.routes))
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        return self._outermost(environ, start_response)
+
+    def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         environ["REMOTE_ADDR"] = self._client(environ)
         # embedded mode: behind httpd the socket is httpd's, which times its client itself
         if "gunicorn.socket" in environ:
             environ["gunicorn.socket"].settimeout(SILENT_SECONDS)
         if self._too_large(environ):
             response = http_refusal(RequestEntityTooLarge(f"a body has at most {self._config.max_body} bytes"))
+            if self._config.front == "apache":
+                # httpd says 502 unless its client's chunks are all taken; it sees to it that they end
+                _drain(environ, sys.maxsize)
             # what is still to come is not worth reading
             response.headers["Connection"] = "close"
             return response(environ, start_response)
@@ -65,9 +80,11 @@ class Application:
         if log or not environ.get("wsgi.input_terminated"):
             return False
         body = environ["wsgi.input"].read(limit + 1)
+        if len(body) > limit:
+            return True
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
-        return len(body) > limit
+        return False
 
     def _find(self, environ: Environ) -> WSGIApplication:
         path = self._path(environ)
@@ -77,6 +94,8 @@ class Application:
             text = path.decode()
         except UnicodeDecodeError:
             raise BadPath(403 if b"/logs/" in path else 404) from None
+        if browser.is_foreign(environ, text, embedded=self._config.front == "none"):
+            return http_refusal(Forbidden("a page of another site may not have this done"))
         for pattern, application in self._mounts:
             if pattern.fullmatch(text):
                 return application

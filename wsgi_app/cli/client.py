@@ -27,11 +27,15 @@ class Stranger(Unreachable):
 
 
 class Refused(Exception):
-    """Tackroom said no; `status` is the HTTP status, `code` the error code (empty when it gave none)."""
+    """Tackroom said no; `status` is the HTTP status, `code` the error code (empty when it gave none).
 
-    def __init__(self, status: int, message: str, code: str = "") -> None:
+    `value` is what it said beside an error, as JSON.
+    """
+
+    def __init__(self, status: int, message: str, code: str = "", value: Any = None) -> None:
         self.status = status
         self.code = code
+        self.value = value
         super().__init__(message)
 
 
@@ -229,13 +233,15 @@ def _checked(url: str) -> str:
 
 def _refused(response: urllib3.BaseHTTPResponse) -> Refused:
     body = response.data
+    value = None
     try:
-        error = json.loads(body)["error"]
+        value = json.loads(body)
+        error = value["error"]
         code, message, field = error["code"], error["message"], error.get("field")
     except (ValueError, KeyError, TypeError):
         # from who stands before it: of a page for browsers only the status tells something
         text = "" if b"<html" in body.lower() else " ".join(body.decode("utf-8", "replace").split())
-        return Refused(response.status, f"{text[:300] or response.reason} (status {response.status})")
+        return Refused(response.status, f"{text[:300] or response.reason} (status {response.status})", value=value)
     message = message.rstrip(".") if response.status == 401 else message
     where = f" ({field})" if field and field not in message else ""
     hint = ""

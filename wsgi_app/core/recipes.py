@@ -8,6 +8,7 @@ from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.ending import end_recipes
 from wsgi_app.core.gateimage import image_of
 from wsgi_app.core.matching import fits
+from wsgi_app.core.results import shortened
 from wsgi_app.errors import Conflict, Invalid, NoSuchRecipe, RecipeFinished, RecipeNotAssigned, SystemBusy
 from wsgi_app.model import Caller, Job, Key, Log, Peer, Recipe, Result
 from wsgi_app.states import TaskStatus
@@ -78,7 +79,7 @@ class Recipes:
             found = self._for_harness(change, caller, recipe)
             if not found.status.finished:
                 harness = self._ground.gate.admits(caller, found.id)
-                text = message or f"Aborted by {'its harness' if harness else 'an administrator'}"
+                text = shortened(message or f"Aborted by {'its harness' if harness else 'an administrator'}")
                 grace = 0 if harness else self._ground.config.grace_seconds
                 end_recipes(change, [found], TaskStatus.ABORTED, text, grace=lambda _: grace)
                 systems.assign(change, self._ground)

@@ -16,6 +16,12 @@ from wsgi_app.states import ResultValue
 from wsgi_app.store import jobs, recipes, results
 
 
+#: characters of a result's message, and of its path, that are kept
+LONGEST_MESSAGE = 4000
+LONGEST_PATH = 2000
+_CUT = "... (cut)"
+
+
 class Source(StrEnum):
     """Who said a result."""
 
@@ -37,6 +43,11 @@ class ResultFilter:
 
 
 ALL = ResultFilter()
+
+
+def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    """Return a harness's words as they are kept: too many are cut, since a refusal would lose what they are about."""
+    return text if len(text) <= longest else text[: longest - len(_CUT)] + _CUT
 
 
 class Results:
@@ -61,8 +72,8 @@ class Results:
         """Store a result of an unfinished task, and make the directory of its logs before anyone is told its id.
 
         With an idempotency key, a repeated call answers with the result that the first one made; `Conflict` when it
-        says something else. Raises `TaskFinished`; `TooManyResults` when the recipe has as many as it may, with one
-        Warn about it.
+        says something else. What is too long of path and message is cut. Raises `TaskFinished`; `TooManyResults` when
+        the recipe has as many as it may, with one Warn about it.
         """
         with self._ground.change() as change:
             found = lifecycle.recipe_of(change, recipe)
@@ -79,7 +90,13 @@ class Results:
             full = limit > 0 and results.count_reported(change.tx, found.id) >= limit
             if not full:
                 stored = lifecycle.add_result(
-                    change, found, target.id, path=path, result=result, score=score, message=message
+                    change,
+                    found,
+                    target.id,
+                    path=None if path is None else shortened(path, LONGEST_PATH),
+                    result=result,
+                    score=score,
+                    message=None if message is None else shortened(message),
                 )
                 once.note(change, stored.id)
                 self._ground.directories(found, [f"tasks/{target.id}/results/{stored.id}/logs"])

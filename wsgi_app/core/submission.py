@@ -8,6 +8,8 @@ from wsgi_app.submitted import NewJob, NewRecipe, NewTask
 #: most recipes and tasks of one job
 MOST_RECIPES = 2000
 MOST_TASKS = 20000
+#: characters of the name of a job, a task, a role: every list repeats it
+LONGEST_NAME = 2000
 
 
 @frozen
@@ -33,6 +35,7 @@ def check(new: NewJob) -> None:
     """Raise `Invalid`, naming the field, unless the job makes sense."""
     if not 0 <= new.priority <= 100:
         raise Invalid("priority is 0 to 100", field="priority")
+    check_length(new.name, "name")
     if not new.recipe_sets:
         raise Invalid("a job needs a recipe set", field="recipe_sets")
     for place, group in enumerate(new.recipe_sets):
@@ -52,6 +55,7 @@ def check(new: NewJob) -> None:
 def _check_recipe(recipe: NewRecipe, where: str) -> None:
     if not recipe.tasks:
         raise Invalid("a recipe needs a task", field=f"{where}.tasks")
+    check_length(recipe.role, f"{where}.role")
     if recipe.role == "":
         raise Invalid("a role has a name", field=f"{where}.role")
     if recipe.max_seconds is not None and recipe.max_seconds < 1:
@@ -61,6 +65,8 @@ def _check_recipe(recipe: NewRecipe, where: str) -> None:
 
 
 def _check_task(task: NewTask, where: str) -> None:
+    check_length(task.role, f"{where}.role")
+    check_length(task.name, f"{where}.name")
     if task.role == "":
         raise Invalid("a role has a name", field=f"{where}.role")
     if not task.name:
@@ -69,3 +75,9 @@ def _check_task(task: NewTask, where: str) -> None:
         raise Invalid("a task has one of command, script and fetch", field=where)
     if task.command is not None and not task.command:
         raise Invalid("a command needs at least one word", field=f"{where}.command")
+
+
+def check_length(name: str | None, where: str) -> None:
+    """Raise `Invalid`, naming the field, when a name is too long."""
+    if name is not None and len(name) > LONGEST_NAME:
+        raise Invalid(f"a name has at most {LONGEST_NAME} characters", field=where)

@@ -1,8 +1,9 @@
 """Tasks: started, ended, named. Source: design.md section 6, harness-beaker.md 1.4."""
 
-from wsgi_app.core import lifecycle
+from wsgi_app.core import lifecycle, submission
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.results import shortened
 from wsgi_app.errors import RecipeNotAssigned, TaskFinished, TaskNotStarted
 from wsgi_app.model import Caller, Recipe, Task
 from wsgi_app.states import ResultValue, TaskStatus
@@ -30,12 +31,14 @@ class Tasks:
         """Change a task's status at its harness's word, and its name and version (at any time); return it.
 
         Running arms the recipe's watchdog anew, also when repeated. Completed needs Running before; Aborted does not
-        and leaves a Warn with the message. Raises `TaskFinished`, `TaskNotStarted`, `RecipeNotAssigned`.
+        and leaves a Warn with the message. Raises `TaskFinished`, `TaskNotStarted`, `RecipeNotAssigned`, `Invalid`.
         """
         with self._ground.change() as change:
             found = lifecycle.recipe_of(change, recipe)
             self._access.require_harness(change.tx, caller, found.id)
             target = lifecycle.task_of(found, task)
+            submission.check_length(name, "name")
+            submission.check_length(version, "version")
             recipes.stop_waiting(change.tx, found.id)
             if status is not None:
                 self._move(change, found, target, status, message)
@@ -55,7 +58,7 @@ class Tasks:
         if status is TaskStatus.COMPLETED and task.started is None:
             raise TaskNotStarted
         if status is TaskStatus.ABORTED:
-            text = message or "Aborted by its harness"
+            text = shortened(message or "Aborted by its harness")
             lifecycle.add_result(change, recipe, task.id, path="/", result=ResultValue.WARN, score=0, message=text)
             if recipe.reason is None:
                 recipes.update_recipe(change.tx, recipe.id, reason=text)

@@ -1,7 +1,8 @@
 """Users' tokens: made, listed, revoked. Source: design.md sections 5 and 6, Access.
 
 Nobody gives away more than they have: only an admin makes tokens for others, or with scopes or a lifetime that the
-calling token lacks. Tokens are read from the database at each call, so a revoked one is void in all processes at once.
+calling token lacks, and a token that only reads makes none. Tokens are read from the database at each call, so a
+revoked one is void in all processes at once.
 """
 
 import re
@@ -113,6 +114,9 @@ def _require_no_more(own: Token, user: str, scopes: tuple[str, ...], expires: fl
         raise Denied(f"this token does not have the scope {lacking[0]!r} itself", field="scopes")
     if own.expires is not None and (expires is None or expires > own.expires):
         raise Denied("a token lives no longer than the one that makes it", field="expires")
+    if "submit" not in own.scopes:
+        # it is given away more freely, and what it made would still read when it is void
+        raise Denied("a token that only reads makes no others")
 
 
 def _check(name: str, user: str | None, scopes: tuple[str, ...]) -> None:
