@@ -2,6 +2,7 @@
 # make test     the test suite (README)
 # make explore  new examples for the property tests, many times as many as make test has
 # make bench    what costs what, side by side in one run
+# make soak     a fleet at work while processes are killed, for MINUTES (30); figures in build/soak.json
 # make install  the virtual environment alone
 # make check    format, lint, types, layers, httpd's configuration, documentation
 # make harness  our harness as one file, build/tackroom-harness.pyz
@@ -12,8 +13,9 @@ VENV := .venv/bin
 LISTEN ?= 127.0.0.1:8080
 DATA ?=
 ARGS ?=
+MINUTES ?= 30
 
-.PHONY: run test explore bench install check docs harness clean
+.PHONY: run test explore bench soak install check docs harness clean
 
 run:
 	@.ci/install --httpd
@@ -30,6 +32,10 @@ explore:
 bench:
 	@.ci/install --need-httpd test
 	@PYTHONPATH=tests/support $(VENV)/python tests/bench/waiters.py
+
+soak:
+	@.ci/install --need-httpd test
+	@PYTHONPATH=tests/support $(VENV)/python tests/soak/soak.py $(MINUTES)
 
 install:
 	@.ci/install
