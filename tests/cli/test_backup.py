@@ -27,7 +27,7 @@ from wsgi_app.model import Caller
 
 LOGS = 60
 #: bytes of a log that takes a while, so that one can be killed in the midst of it
-LARGE = 256 << 20
+LARGE = 512 << 20
 #: whose it is to be, where root runs the tests: they run nothing on it
 USER = ["--user", "root"] if os.geteuid() == 0 else []
 
@@ -116,7 +116,7 @@ def killed(data: Path, *words: str, when: Callable[[], bool]) -> None:
     """Run the command and kill it as soon as that is so."""
     vector, environ = [*tackroom(), *words], {**os.environ, "TACKROOM_DATA": str(data)}
     with subprocess.Popen(vector, env=environ, stdout=subprocess.DEVNULL) as process:
-        until(when, "the midst of it")
+        until(when, "the midst of it", at_once=True)
         process.kill()
         assert process.wait(10) == -signal.SIGKILL
 
@@ -194,6 +194,24 @@ def test_logs_damaged_on_the_disk(made: Path, place: Path, tmp_path: Path) -> No
     assert json.loads(back.stdout)["differing"] == value["differing"]
     assert logs_in(tmp_path / "back/logs/recipes") == {
         name: held for name, held in logs_in(data / "logs/recipes").items() if not name.endswith("/n2.log")
+    }
+
+
+def test_a_damaged_log_that_can_be_done_without(made: Path, place: Path, tmp_path: Path) -> None:
+    """Whoever adds a damaged log's name to `missing` gets all the rest, be the log a finished one or not."""
+    data = tmp_path / "data"
+    shutil.copytree(made, data)
+    root = next((data / "logs" / "recipes").iterdir())
+    (root / "logs/1/n1.log").write_bytes(b"other")
+    assert run(data, "backup", str(place)).returncode == 6
+    flip(place / "snapshot-1" / "logs" / root.name / "logs/1/n1.log")
+    flip(place / "logs" / root.name / "logs/2/n2.log")
+    assert "2 logs (see above)" in refusal(place, tmp_path / "back")
+    manifest(place, missing=[f"{root.name}/logs/1/n1.log", f"{root.name}/logs/2/n2.log"])
+    assert restore(place, tmp_path / "back").returncode == 0
+    assert logs_in(tmp_path / "back/logs/recipes").keys() == logs_in(data / "logs/recipes").keys() - {
+        f"{root.name}/logs/1/n1.log",
+        f"{root.name}/logs/2/n2.log",
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from attrs import frozen
-from lab import Answer, Lab, running_lab
+from lab import Answer, Lab
 from uploads import half_upload
 from waiting import until
 
@@ -159,32 +159,33 @@ def test_an_upload_that_is_under_way_holds_up_the_seal(lab: Lab) -> None:
     finished(run, "report.tap")
 
 
+@pytest.mark.parametrize("lab", ["apache"], indirect=True)
 @pytest.mark.parametrize("victims", ["indexer", "gunicorn"])
-def test_a_kill_between_upload_and_seal(victims: str) -> None:
+def test_a_kill_between_upload_and_seal(lab: Lab, victims: str) -> None:
     """kill -9 of the indexer, or of the web, once all bytes are there: every log is sealed and right all the same."""
-    with running_lab("apache") as lab:
-        run = begin(lab, "killed")
-        contents = {f"{number}.bin": os.urandom(50_000) for number in range(12)}
-        for name, content in contents.items():
-            assert run.declare(name, size=len(content), sha256=digest(content)).status == 201
-            assert run.put(name, content) == 204
-        for pid in lab.pids(victims):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    run = begin(lab, f"killed-{victims}")
+    contents = {f"{number}.bin": os.urandom(50_000) for number in range(12)}
+    for name, content in contents.items():
+        assert run.declare(name, size=len(content), sha256=digest(content)).status == 201
+        assert run.put(name, content) == 204
+    for pid in lab.pids(victims):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
-        def answers() -> bool:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                return lab.call("GET", "/readyz").status == 200
-            return False
+    def answers() -> bool:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return lab.call("GET", "/readyz").status == 200
+        return False
 
-        until(answers, "an answer")
-        for name, content in contents.items():
-            assert finished(run, name)["sha256"] == digest(content)
-            assert run.put(name, content) == 409
-        run.say("Completed")
-        assert lab.settled(run.job)["verdict"] == "pass"
+    until(answers, "an answer")
+    for name, content in contents.items():
+        assert finished(run, name)["sha256"] == digest(content)
+        assert run.put(name, content) == 409
+    run.say("Completed")
+    assert lab.settled(run.job)["verdict"] == "pass"
 
 
+@pytest.mark.parametrize("lab", ["apache"], indirect=True)
 def test_status_and_rebuild(lab: Lab) -> None:
     """The command tells how far the indexer is, reads settled logs again and says what changed; then nothing does."""
     run = begin(lab, "again")

@@ -83,9 +83,9 @@ def test_without_descriptors_nothing_is_lost_and_nobody_dies(lab: Lab) -> None:
 
     for pid in services:
         allow(pid, PLENTY)
-    assert waiting.result(20).status in (200, 503)
+    assert waiting.result(40).status in (200, 503)
     pool.shutdown()
-    until(lambda: lab.call("GET", "/readyz").status == 200, "readiness", 15)
+    until(lambda: lab.call("GET", "/readyz").status == 200, "readiness", 30)
     # those that ran before run still
     assert lab.pids("gunicorn") == web
     assert [pid for pid in services if pid in lab.pids("cli")] == services[len(web) - 1 :]
@@ -118,6 +118,6 @@ def test_httpd_without_descriptors_comes_back(lab: Lab) -> None:
     assert all(put() in (None, 204, 500, 503) for _ in range(3))
     for pid in lab.pids("-DFOREGROUND")[1:]:
         allow(pid, PLENTY)
-    until(lambda: put() == 204, "an upload", 15)
+    until(lambda: put() == 204, "an upload", 30)
     assert lab.pids("-DFOREGROUND")[0] == parent
     assert lab.call("GET", path).body == BODY

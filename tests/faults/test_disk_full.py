@@ -104,7 +104,7 @@ def test_a_full_disk_loses_nothing_and_heals(place: tuple[Lab, SmallDisk]) -> No
     assert "make room" in said.stdout
 
     disk.free()
-    until(lambda: not reasons(lab), "readiness", 10)
+    until(lambda: not reasons(lab), "readiness")
     for what, call in calls.items():
         assert call().status in (200, 201, 204), what
     for path, headers in (("old.log", appended), ("taskout.log", ranged(0, MORE))):

@@ -56,12 +56,12 @@ def test_without_inodes_new_files_are_refused_and_all_else_goes_on(place: tuple[
         unready = lab.call("GET", "/readyz")
         return unready.status == 503 and b"disk: no inodes are left" in unready.body
 
-    until(told, "the reason", 10)
+    until(told, "the reason")
     said = lab.command("doctor", check=False).stdout
     assert "remove small files" in said
 
     disk.free()
-    until(lambda: lab.call("GET", "/readyz").status == 200, "readiness", 10)
+    until(lambda: lab.call("GET", "/readyz").status == 200, "readiness")
     assert lab.call("PUT", f"{task}/logs/new.log", BODY, None, actor.key).status in (201, 204)
     assert lab.call("POST", f"/recipes/{actor.recipe}/key").status == 201
     actor.result(0, "Pass", "/taken")
@@ -93,5 +93,5 @@ def test_a_task_that_ends_without_inodes_is_closed_at_the_gate_later(place: tupl
     assert again.status in (204, 409), again
     assert lab.settled(actor.job)["status"] == "Completed"
     gate = lab.data / "gate" / str(actor.recipe)
-    until(lambda: (gate / "closed").exists(), "the gate", 15)
+    until(lambda: (gate / "closed").exists(), "the gate")
     assert lab.call("PUT", f"{task}/logs/kept.log", BODY, None, actor.key).status == 409

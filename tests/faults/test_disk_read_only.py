@@ -56,7 +56,7 @@ def test_a_read_only_disk_can_be_read_and_heals(place: tuple[Lab, SmallDisk]) ->
     assert lab.call("PUT", f"{task}/logs/old.log", BODY, more, actor.key).status >= 500
 
     disk.writable(lab.data)
-    until(lambda: lab.call("GET", "/readyz").status == 200, "readiness", 15)
+    until(lambda: lab.call("GET", "/readyz").status == 200, "readiness")
     assert lab.call("PUT", f"{task}/logs/old.log", BODY, more, actor.key).status == 204
     assert lab.call("PUT", f"{task}/logs/new.log", BODY, None, actor.key).status == 201
     actor.result(0, "Pass", "/x")

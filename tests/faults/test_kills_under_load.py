@@ -24,7 +24,7 @@ SETTINGS = {"TACKROOM_GRACE_SECONDS": "1", "TACKROOM_SETTLE_SECONDS": "300"}
 GATE_SECONDS = 75
 
 # a fixture counts as the test that comes first
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @frozen

@@ -113,9 +113,9 @@ def test_a_put_without_length_does_not_truncate(lab: Lab) -> None:
     assert lab.call("GET", path).body == BODY
 
 
-def test_what_one_plane_makes_the_other_can_write(apache_lab: Lab) -> None:
+@pytest.mark.parametrize("lab", ["apache"], indirect=True)
+def test_what_one_plane_makes_the_other_can_write(lab: Lab) -> None:
     """Application and httpd make, append to and replace each other's files, in directories that either made."""
-    lab = apache_lab
     recipe, key, task = start(lab)
     result = lab.call("POST", f"{task}/results/", b"result=Pass", FORM, key).headers["Location"]
     owners = (f"/recipes/{recipe['id']}", task, f"{task}/results/{result}")

@@ -67,10 +67,15 @@ def test_rotation_by_signal(rotated: Lab) -> None:
     for thread in threads:
         thread.join()
     assert len(ids) == len(set(ids)) == SENDERS * PUTS
-    lines = [line for name in ("access.log", *names) for line in (run / name).read_text().splitlines()]
-    found = [match[1] for line in lines if (match := re.search(r" id=(\S+) .* PUT 20[14] ", line))]
-    assert sorted(found) == sorted(ids)
-    until(lambda: figure(lab, "tackroom_logs_puts_total") == len(ids), "the count of uploads", 10)
+
+    def found() -> list[str]:
+        lines = [line for name in ("access.log", *names) for line in (run / name).read_text().splitlines()]
+        return [match[1] for line in lines if (match := re.search(r" id=(\S+) .* PUT 20[14] ", line))]
+
+    # a line is written when its answer has been sent
+    until(lambda: len(found()) >= len(ids), "the last lines")
+    assert sorted(found()) == sorted(ids)
+    until(lambda: figure(lab, "tackroom_logs_puts_total") == len(ids), "the count of uploads")
     assert figure(lab, "tackroom_logs_received_bytes_total") == len(ids) * len(PIECE)
     # and so they stay, when the process that counts has died
     lab.stop()

@@ -132,7 +132,7 @@ def blind_for(lab: Lab, reason: str) -> None:
 
 def sees(lab: Lab) -> None:
     """Wait until the indexer watches everything again."""
-    until(lambda: status(lab)["blind"] is None, "sight", 25)
+    until(lambda: status(lab)["blind"] is None, "sight", 40)
     assert b"note indexer" not in lab.call("GET", "/readyz").body
 
 

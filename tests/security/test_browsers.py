@@ -42,7 +42,7 @@ def require_mute(answer: Raw) -> None:
     names = [name.lower() for name, _ in answer.pairs]
     assert {name: answer.headers.get(name) for name in MUTE} == MUTE
     assert answer.headers["Cache-Control"] in ("no-store", "private, no-cache")
-    assert len(set(names)) == len(names) or names.count("allow") > 1, names
+    assert len(set(names)) == len(names), names
     assert not [
         name for name in names if name.startswith("access-control-") or name in ("set-cookie", "link", "refresh")
     ]
@@ -67,6 +67,9 @@ def test_every_answer_is_mute(lab: Lab, cast: Cast, mine: Running) -> None:
         *(ask(lab, "GET", path) for path in ("/a%2fb", "/a%00", "/%zz", "/recipes/", "/jobs/x")),
         *(ask(lab, method, log) for method in ("PUT", "POST", "DELETE", "PROPFIND", "TRACE", "OPTIONS", "JUNK")),
         ask(lab, "PUT", log, {"Authorization": "Bearer nonsense"}, b"x"),
+        # mod_dav_fs has pages of its own for these
+        ask(lab, "PUT", log, {**mine.bearer, "Content-Range": "bytes 5-2/*"}, b"x"),
+        *(ask(lab, "PUT", log, {**mine.bearer, "If-Match": '"other"'}, b"x") for _ in range(lab.front == "apache")),
         ask(lab, "POST", "/jobs/", {"Content-Length": str(11 << 20)}),
         ask(lab, "POST", "/jobs/", JSON, b"{}"),
         ask(lab, "POST", "/jobs/", {**JSON, **cast.admin}, job_of(mine.system)),
@@ -304,6 +307,8 @@ def test_no_other_site_reads(lab: Lab, cast: Cast, mine: Running) -> None:
                     assert answer.status in (403, 404, 405), path
 
 
+# what is a change, and whose, the application says on either front, as the tests above show
+@pytest.mark.parametrize("lab", ["apache"], indirect=True)
 def test_a_browser_on_a_test_system(lab: Lab, cast: Cast, elsewhere: Site) -> None:
     """Chromium on a machine whose address may write a recipe, on a page that has it try: nothing comes of it."""
     mine = cast.running(address="127.0.0.1")

@@ -5,7 +5,7 @@ import resource
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ from lab import Lab, running_lab
 from waiting import until
 
 IDLE = 10_000
+#: seconds that a single call may take at most, on a busy machine; a harness waits for longer than that
+PATIENCE = 20
 
 
 @pytest.fixture(scope="module")
@@ -69,23 +71,24 @@ def at_work(lab: Lab, running: Running) -> Iterator[list[float]]:
 
 def sockets(lab: Lab) -> int:
     """Return how many sockets httpd has open."""
-    return sum(
-        1
-        for pid in lab.pids("tackroom.conf")
-        for link in Path(f"/proc/{pid}/fd").iterdir()
-        if link.is_symlink() and "socket:" in str(link.readlink())
-    )
+    found = 0
+    for pid in lab.pids("tackroom.conf"):
+        # httpd ends processes and connections while we look
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(FileNotFoundError):
+                    found += str(descriptor.readlink()).startswith("socket:")
+    return found
 
 
 def megabytes(lab: Lab) -> int:
     """Return the memory of httpd's processes, what they share counted once."""
-    lines = [
-        line
-        for pid in lab.pids("tackroom.conf")
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        if line.startswith("Pss:")
-    ]
-    return sum(int(line.split()[1]) for line in lines) // 1024
+    kilobytes = 0
+    for pid in lab.pids("tackroom.conf"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return kilobytes // 1024
 
 
 def test_ten_thousand_idle_connections(apache_lab: Lab, running: Running) -> None:
@@ -97,14 +100,14 @@ def test_ten_thousand_idle_connections(apache_lab: Lab, running: Running) -> Non
     with crowd(apache_lab.port, IDLE, 0) as clients, at_work(apache_lab, running) as took:
         assert clients.stdout is not None
         assert json.loads(clients.stdout.readline()) == {"answered": IDLE, "stopped": 0}
-        assert max(took) < 10
+        assert max(took) < PATIENCE
         took.clear()
-        until(lambda: len(took) > 50, "calls beside the crowd", 30)
-        assert sorted(took)[len(took) // 2] < 1
+        until(lambda: len(took) > 50, "calls beside the crowd", 60)
+        assert sorted(took)[len(took) // 2] < 2
         assert sockets(apache_lab) > IDLE
         # 241 MiB where this was written
         assert megabytes(apache_lab) < 600
-    until(lambda: sockets(apache_lab) < before + 500, "the connections to be given back", 30)
+    until(lambda: sockets(apache_lab) < before + 500, "the connections to be given back", 60)
 
 
 def test_more_halves_than_threads(apache_lab: Lab, running: Running) -> None:
@@ -112,10 +115,10 @@ def test_more_halves_than_threads(apache_lab: Lab, running: Running) -> None:
     with crowd(apache_lab.port, 1000, 3500) as clients, at_work(apache_lab, running) as took:
         assert clients.stdout is not None
         assert json.loads(clients.stdout.readline())["stopped"] == 3500
-        until(lambda: len(took) > 2, "a call beside the crowd", 40)
+        until(lambda: len(took) > 2, "a call beside the crowd", 60)
         # two rounds of five seconds, where one would do with a thread for each
-        assert max(took) < 25
-        until(lambda: len(took) > 20 and max(took[-20:]) < 1, "the crowd to be sent away", 40)
+        assert max(took) < 40
+        until(lambda: len(took) > 20 and max(took[-20:]) < 2, "the crowd to be sent away", 60)
 
 
 def test_a_flood_of_wrong_keys(apache_lab: Lab, running: Running) -> None:
@@ -130,4 +133,4 @@ def test_a_flood_of_wrong_keys(apache_lab: Lab, running: Running) -> None:
         said = [exchange(apache_lab.port, wrong, seconds=60) for _ in range(2)]
         assert all(each.statuses == [403, 404] * 250 for each in said)
         assert len(took) > 4
-        assert max(took) < 5
+        assert max(took) < PATIENCE

@@ -41,6 +41,12 @@ def mine(cast: Cast) -> Running:
     return cast.running()
 
 
+@pytest.fixture(scope="module")
+def private(cast: Cast) -> Running:
+    """A recipe that strangers may not read."""
+    return cast.running(visibility="private")
+
+
 def test_nothing_leaves_the_recipe(lab: Lab, cast: Cast, mine: Running) -> None:
     """Whatever a step up is coded as, with a key in hand: nothing outside is read, nothing outside is written."""
     other = cast.running(visibility="private")
@@ -140,9 +146,9 @@ def test_names_that_look_alike_are_two(lab: Lab, cast: Cast) -> None:
         "gopher://x{url}logs/private.log",
     ],
 )
-def test_no_other_spelling_gets_past_the_gate(lab: Lab, cast: Cast, target: str) -> None:
+def test_no_other_spelling_gets_past_the_gate(lab: Lab, private: Running, target: str) -> None:
     """A stranger gets a private log by no spelling of its URL, and writes it by none."""
-    mine = cast.running(visibility="private")
+    mine = private
     fullwidth = "/recipes/" + quote("".join(chr(ord(digit) + 0xFEE0) for digit in str(mine.recipe))) + "/"
     url = target.format(url=mine.url, upper=mine.url.upper(), recipe=mine.recipe, fullwidth=fullwidth)
     for method in ("GET", "HEAD", "PUT", "POST"):

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +54,14 @@ class Garden:
 @pytest.fixture
 def garden(lab: Lab, cast: Cast) -> Iterator[Garden]:
     """A recipe in whose logs something is planted."""
-    yield Garden(lab, cast.running())
+    made = Garden(lab, cast.running())
+    there = {path.name for path in made.logs.iterdir()}
+    yield made
+    # other tests look at the whole of the data
+    for path in made.logs.iterdir():
+        if path.name not in there:
+            path.unlink()
+    shutil.rmtree(made.secret)
 
 
 def test_symbolic_links_lead_nowhere(lab: Lab, garden: Garden) -> None:

@@ -2,9 +2,11 @@
 
 Before that, one log of 10 GiB and 100,000 tiny ones, with the memory of every process looked at. Prints its figures as
 it goes, writes them to build/soak.json (a table to build/soak.md), and ends with status 1 when anything was lost.
+Ctrl-C and SIGTERM break it off: its processes are ended and its files removed, and no figures are written.
 """
 
 import shutil
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -183,4 +185,9 @@ def sampled(lab: Lab) -> Iterator[Sampler]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1])))
+    # both let every lab end on the way out
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(main(float(sys.argv[1])))
+    except KeyboardInterrupt:
+        sys.exit("broken off: no figures were written")

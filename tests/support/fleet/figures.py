@@ -38,13 +38,13 @@ class Figures:
         path.parent.mkdir(parents=True, exist_ok=True)
         values = [{**asdict(one), "met": one.met} for one in self.all]
         path.write_text(json.dumps(values, indent=1) + "\n")
-        rows = [f"| {one.figure} | {one.value:g} {one.unit} | {_bar(one)} |" for one in self.all]
+        rows = [f"| {one.figure} | {one.value:,.10g} {one.unit} | {_bar(one)} |" for one in self.all]
         path.with_suffix(".md").write_text("\n".join(["| | measured | at most |", "|---|---|---|", *rows]) + "\n")
 
 
 def _line(one: Figure) -> str:
     told = "" if one.bar is None else f"   at most {one.bar:g}: {'yes' if one.met else 'NO'}"
-    return f"{one.figure:48}{one.value:>14g} {one.unit}{told}"
+    return f"{one.figure:48}{one.value:>14,.10g} {one.unit}{told}"
 
 
 def _bar(one: Figure) -> str:
