@@ -22,7 +22,10 @@ setup(
     },
     data_files=[
         ("share/tackroom/apache", ["apache/tackroom.conf"]),
-        ("share/tackroom/apache/parts", ["apache/parts/logs.conf", "apache/parts/control.conf"]),
+        (
+            "share/tackroom/apache/parts",
+            sorted(f"apache/parts/{part.name}" for part in (HERE / "apache" / "parts").iterdir()),
+        ),
         ("share/man/man1", ["docs/man/tackroom.1"]),
         ("share/bash-completion/completions", ["docs/completion/bash/tackroom"]),
         ("share/zsh/site-functions", ["docs/completion/zsh/_tackroom"]),
@@ -59,6 +62,7 @@ setup(
             "webob>=1.8.9",
         ],
         "check": ["import-linter>=2.1", "lxml-stubs>=0.5", "mypy>=1.13", "ruff>=0.8", "towncrier>=24.8"],
+        "fuzz": ["atheris>=2.3"],
         "docs": ["myst-parser>=4.0", "pyyaml>=6.0", "sphinx>=8.1"],
     },
     entry_points={"console_scripts": ["tackroom = wsgi_app.cli:main"]},

@@ -7,7 +7,8 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 
-from werkzeug.exceptions import Forbidden, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, Forbidden, NotFound, RequestEntityTooLarge
+from werkzeug.wsgi import LimitedStream
 
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway, open_gateway
@@ -29,6 +30,14 @@ SILENT_SECONDS = 60
 
 #: httpd sets this header to the client's address, whatever the client says
 CLIENT_HEADER = "HTTP_X_TACKROOM_CLIENT"
+
+
+class _Whole(LimitedStream):
+    """A body of known length. What of it has come says something else than all of it: nobody acts on a part."""
+
+    def on_disconnect(self, error: Exception | None = None) -> None:
+        """Raise what broke the connection, or `ClientDisconnected` when it has ended."""
+        raise ClientDisconnected if error is None else error
 
 
 class Application:
@@ -74,9 +83,13 @@ class Application:
     def _too_large(self, environ: Environ) -> bool:
         """Whether the body is larger than it may be; one without a length is read to know, but for a log's."""
         limit = self._config.max_body
-        if environ.get("CONTENT_LENGTH"):
-            return int(environ["CONTENT_LENGTH"]) > limit
+        # uploads see to it themselves that all has come
         log = environ["REQUEST_METHOD"] == "PUT" and "/logs/" in environ.get("PATH_INFO", "")
+        if environ.get("CONTENT_LENGTH"):
+            length = int(environ["CONTENT_LENGTH"])
+            if not log:
+                environ["wsgi.input"] = _Whole(environ["wsgi.input"], length)
+            return length > limit
         if log or not environ.get("wsgi.input_terminated"):
             return False
         body = environ["wsgi.input"].read(limit + 1)
@@ -129,7 +142,7 @@ def _drain(environ: Environ, most: int) -> None:
     """Read what no handler has read: closed with bytes unread, a connection loses our answer, and httpd says 502."""
     # a server that does not end the stream at the body's end closes the connection by itself
     left = most if environ.get("wsgi.input_terminated") else 0
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ClientDisconnected):
         while left > 0 and (block := environ["wsgi.input"].read(min(left, 65536))):
             left -= len(block)
 

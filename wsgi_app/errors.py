@@ -304,6 +304,15 @@ class Superseded(Unavailable):
     code = "log.superseded"
 
 
+class LateUpload(Unavailable):
+    """The body did not come in time: send it again.
+
+    Nothing of the body came for a minute, or all of it took longer than `put_max_seconds`.
+    """
+
+    code = "log.late"
+
+
 class DatabaseBusy(Unavailable):
     """The database is busy: try again.
 

@@ -89,7 +89,11 @@ class Connection(socket.socket):
             raise _gone() from None
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        """Send a part of a file, or what there is of it. Raises `ConnectionResetError` when it is taken too slowly."""
+        """Send a part of a file, or all that there is of it.
+
+        Raises `ConnectionResetError` when it is taken too slowly; and when the part is there no more, as in a log that
+        was replaced meanwhile: the answer's length was told before, and the next one would be taken for its rest.
+        """
         most = sys.maxsize if count is None else count
         began, sent = time.monotonic(), 0
         self.settimeout(SILENT_SECONDS)
@@ -100,6 +104,8 @@ class Connection(socket.socket):
                 raise _gone() from None
             sent += now
             if now == 0:
+                if count is not None:
+                    raise _gone("the file has become shorter")
                 break
             if time.monotonic() - began > SILENT_SECONDS + sent / RATE:
                 raise _gone()
@@ -156,5 +162,5 @@ class Worker(AcceptingWorker):
         super().handle_error(req, client, addr, exc)
 
 
-def _gone() -> ConnectionResetError:
-    return ConnectionResetError(errno.ECONNRESET, "the client is too slow")
+def _gone(why: str = "the client is too slow") -> ConnectionResetError:
+    return ConnectionResetError(errno.ECONNRESET, why)

@@ -2,7 +2,7 @@
 
 import re
 
-from wsgi_app.errors import BadRange, TornUpload
+from wsgi_app.errors import BadRange, LateUpload
 from wsgi_app.model import Span
 from wsgi_app.protocols.web import Environ, Request
 
@@ -26,11 +26,12 @@ class WsgiUpload:
         return None if self._range is None else parse_content_range(self._range)
 
     def read(self, size: int) -> bytes:
-        """Return at most so many further bytes. Raises `TornUpload` when the client is gone."""
+        """Return at most so many further bytes, none at the end. Raises `LateUpload` when the connection breaks."""
         try:
             data: bytes = self._stream.read(size)
         except OSError:
-            raise TornUpload from None
+            # also when we have waited long enough: the client is told so, if it is there
+            raise LateUpload from None
         return data
 
 
