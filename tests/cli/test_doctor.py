@@ -192,6 +192,14 @@ def test_a_corrupt_database(data: Path, tmp_path: Path) -> None:
     assert set(broken(data, tmp_path)) == {"database"}
 
 
+def test_a_lost_database(data: Path, tmp_path: Path) -> None:
+    """Where a lab was, a database that is not there is no new lab."""
+    (data / "tackroom.db").rename(tmp_path / "elsewhere.db")
+    found = broken(data, tmp_path)
+    assert set(found) == {"database"}
+    assert "restore a backup" in found["database"]["mend"]
+
+
 def change(data: Path, statement: str, *values: object) -> None:
     """Change the database as nobody should, without changing whose its files are."""
     path = data / "tackroom.db"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -180,6 +181,19 @@ def test_the_trace_shows_what_is_not_on_disk(
     (answer,) = [call for call in calls if call.answers]
     found = volatile(call for call in calls if call.end < answer.begin)
     assert {str(Path(path).relative_to(place)) for path in found if Path(path).is_relative_to(place)} == missing
+
+
+def test_the_directories_of_a_first_start_are_on_disk(tmp_path: Path) -> None:
+    """Those that it makes, for logs and gates, are there after a power cut, whatever is written into them later."""
+    data = tmp_path / "not" / "yet"
+    words = [sys.executable, "-P", "-m", "wsgi_app.cli", "initialise"]
+    environ = {**os.environ, "TACKROOM_DATA": str(data)}
+    subprocess.run(strace(tmp_path / "trace", *words), check=True, env=environ)
+    calls = parse((tmp_path / "trace").read_text().splitlines())
+    made = {call.path: call.end for call in calls if call.name.startswith("mkdir")}
+    for place in (data.parent, data, data / "logs", data / "logs" / "recipes", data / "gate"):
+        synced = [call.begin for call in calls if call.name == "fsync" and call.path == str(place.parent)]
+        assert any(begin > made[str(place)] for begin in synced), place
 
 
 def created(calls: Sequence[Call]) -> list[Call]:

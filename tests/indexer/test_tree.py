@@ -1,6 +1,7 @@
 """The watcher: whatever happens in the log tree is told, or its loss is."""
 
 import errno
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -211,3 +212,20 @@ def test_the_watch_limit_is_loud_and_heals(
     write(root, "1/tasks/2/logs/b")
     assert told(collect(tree)) == {"1/tasks/2/logs/b"}
     tree.close()
+
+
+def test_a_root_that_is_made_anew_is_watched_anew(tree: Tree, root: Path, until: Until) -> None:
+    """Removed or put aside and made again, the tree is watched as before, and what was lost meanwhile is said."""
+    tree.arm(1)
+    write(root, "1/logs/a.log")
+    until(lambda: "1/logs/a.log" in told(tree.poll(0.05)))
+    for aside in (shutil.rmtree, lambda path: path.rename(path.with_name("aside"))):
+        aside(root)
+        collect(tree)
+        write(root, "1/logs/b.log")
+        changes = collect(tree)
+        assert changes.overflow
+        assert told(changes) == {"1/logs/b.log"}
+        write(root, "1/logs/c.log")
+        changes = collect(tree)
+        assert (changes.overflow, told(changes)) == (False, {"1/logs/c.log"})

@@ -86,6 +86,12 @@ def _here() -> Iterator[Finding]:
             yield from records(config)
             if (config.run / "url").exists():
                 yield from processes(config)
+        elif config.admin_token.exists():
+            yield Finding(
+                "database",
+                f"{config.database} is not there, and the rest of the data is",
+                "put it back; if it is lost, move the data directory aside and restore a backup: tackroom restore DIR",
+            )
     except PermissionError as error:
         yield Finding(
             "data", f"{error.filename}: {error.strerror}", "run it as root, or as the user that runs Tackroom"

@@ -66,6 +66,7 @@ def serve(data: Path | None, listen: str, front: str, user: str | None) -> None:
 @click.command(hidden=True)
 def initialise() -> None:
     """Make or upgrade what the data directory holds, the admin token included."""
+    from wsgi_app.core import disk
     from wsgi_app.core.gateway import open_gateway
     from wsgi_app.services.server import UNFIT
     from wsgi_app.store import soundness
@@ -81,6 +82,12 @@ def initialise() -> None:
         gateway.close()
     except TackroomError as error:
         click.echo(error.message)
+        sys.exit(UNFIT)
+    except OSError as error:
+        # of anything else, rights above all, `serve` says what to do
+        if error.errno not in disk.TROUBLE:
+            raise
+        click.echo(disk.typed(error, str(config.data)).message)
         sys.exit(UNFIT)
 
 

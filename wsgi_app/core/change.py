@@ -124,7 +124,7 @@ class Ground:
         """One change: committed whole, or rolled back whole when the block raises."""
         with disk.trouble("the disk"):
             with self.db.write() as tx:
-                change = Change(tx, self._now(tx))
+                change = Change(tx, self.now(tx))
                 yield change
                 change.flush()
             change.show(self.gate)
@@ -135,7 +135,8 @@ class Ground:
         with self.db.read() as tx:
             yield tx
 
-    def _now(self, tx: Connection) -> float:
+    def now(self, tx: Connection) -> float:
+        """Return the time that fits what the transaction sees."""
         if isinstance(self.clock, SteadyClock):
             return self.clock.within(lambda: times.count(tx))
         return self.clock()

@@ -20,24 +20,25 @@ LATE_SECONDS = 10.0
 class Drift:
     """Compares gates with the database; what was found wrong is looked at every time, until it is mended."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, at_once: int = AT_ONCE) -> None:
         self._ground = ground
+        self._at_once = at_once
         self._known: set[int] = set()
         self._behind = 0
 
     def look(self, patience: float = PATIENCE_SECONDS) -> list[int]:
         """Return recipes whose gate is not what the database says, for longer than that. Raises `Unavailable`."""
         with self._ground.read() as tx:
-            window = recipes.unsettled_behind(tx, self._behind, AT_ONCE)
+            window = recipes.unsettled_behind(tx, self._behind, self._at_once)
             # at the end it begins again
-            self._behind = window[-1].id if len(window) == AT_ONCE else 0
+            self._behind = window[-1].id if len(window) == self._at_once else 0
             known = recipes.unsettled_of(tx, self._known - {recipe.id for recipe in window})
-            differing = self._differing([*window, *known], Change(tx, self._ground.clock()))
+            differing = self._differing([*window, *known], Change(tx, self._ground.now(tx)))
         deadline = time.monotonic() + patience
         while differing and time.monotonic() < deadline:
             time.sleep(PAUSE_SECONDS)
             with self._ground.read() as tx:
-                differing = self._differing(recipes.unsettled_of(tx, differing), Change(tx, self._ground.clock()))
+                differing = self._differing(recipes.unsettled_of(tx, differing), Change(tx, self._ground.now(tx)))
         self._known = differing
         return sorted(differing)
 

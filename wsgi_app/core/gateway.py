@@ -11,6 +11,7 @@ from wsgi_app.core.census import Census
 from wsgi_app.core.change import Ground
 from wsgi_app.core.drift import Drift
 from wsgi_app.core.events import ANY_EVENT, Events
+from wsgi_app.core.filecopy import make_directory
 from wsgi_app.core.gate import Gate
 from wsgi_app.core.gateimage import GateImage
 from wsgi_app.core.installs import Installs
@@ -96,7 +97,7 @@ def open_gateway(config: Config, clock: Clock | None = None) -> Gateway:
     """
     _require_whole(config)
     for directory in (config.data, config.logs, config.gate, config.run):
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory)
     database = Database(config.database)
     database.upgrade()
 

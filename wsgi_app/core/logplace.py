@@ -1,5 +1,6 @@
 """Where a log lies on the disk. What is planted there by other hands leads nowhere: apache/parts/logs.conf, Options."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -8,11 +9,12 @@ from wsgi_app.errors import Denied
 
 def place(root: Path, path: str) -> Path:
     """Return the place of a log below the root. Raises `Denied` when a symbolic link lies on the way or there."""
-    found = root
+    # on strings: each upload that comes this way pays for it
+    found = str(root)
     for component in path.split("/"):
-        found /= component
+        found += "/" + component
         try:
-            if stat.S_ISLNK(found.lstat().st_mode):
+            if stat.S_ISLNK(os.lstat(found).st_mode):
                 raise Denied("a symbolic link is no log")
         except OSError:
             # not there, or below a file: whoever opens it is told

@@ -52,7 +52,7 @@ class Logs:
         """Write a body to a log; True when that made the log.
 
         Raises `Unauthenticated`, `Denied`, `LogClosed`, `LengthMissing`, `TooLarge`, `BadRange`, `BeyondLimit`,
-        `LogIsDirectory`, `TooManyLogs`, `TooManyBytes`, `TornUpload`, `Superseded`, in this order;
+        `LogIsDirectory`, `TooManyLogs`, `TooManyBytes`, `TornUpload`, `LateUpload`, `Superseded`, in this order;
         and as making the log does, `NoSuchRecipe`, `NoSuchTask`, `NoSuchResult`.
         """
         self._ground.gate.require(caller, address.recipe)

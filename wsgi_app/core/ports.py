@@ -16,4 +16,4 @@ class Upload(Protocol):
         """Which bytes of the log they are; None: all of it. Raises `BadRange`."""
 
     def read(self, size: int) -> bytes:
-        """Return at most so many further bytes, none at the end. Raises `TornUpload` when the client is gone."""
+        """Return at most so many further bytes, none at the end. Raises `LateUpload` when the connection breaks."""

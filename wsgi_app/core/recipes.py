@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-from wsgi_app.core import access, declared, lifecycle, systems
+from wsgi_app.core import access, declared, gate, lifecycle, systems
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.ending import end_recipes
@@ -105,6 +105,17 @@ class Recipes:
                 change.revoke(found.id, *(f"key-{value}" for value in store_access.load_keys(change.tx, found.id)))
                 store_access.delete_keys(change.tx, found.id)
             return access.issue_key(change, found.id, claimed=False)
+
+    def shut(self, recipe: int) -> bool:
+        """Return whether the gate shows that the logs of a closed recipe are closed; where not, let it.
+
+        Whoever was to do that may be late, or dead: until it is done, uploads to them are taken.
+        """
+        if self._ground.gate.holds(recipe, gate.CLOSED):
+            return True
+        with self._ground.change() as change:
+            change.gate(recipe, *image_of(change, self._ground, lifecycle.recipe_of(change, recipe)))
+        return False
 
     def settle(self, recipe: int, *, late: bool = False) -> bool:
         """Settle a recipe whose logs are all indexed (`late`: whose time is up). False when it was before."""

@@ -166,7 +166,8 @@ class Restore:
                     if log.sha256 is not None and name not in gone:
                         self._bring(staging, self.directory / LOGS, name, Fingerprint(log.size, log.sha256))
         for name, wanted in loose.items():
-            self._bring(staging, part / LOGS, name, wanted)
+            if name not in found.missing:
+                self._bring(staging, part / LOGS, name, wanted)
         if (part / SETTINGS).exists() and not (self.data / SETTINGS).exists():
             self._copy(part / SETTINGS, staging / SETTINGS)
         if self._damaged:

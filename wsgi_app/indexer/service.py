@@ -283,11 +283,19 @@ class Indexer:
         for number, recipe in list(self._recipes.items()):
             if not recipe.state.closed or recipe.later.get("", 0.0) > now:
                 continue
-            if not recipe.pending and self._complete(number):
+            if not recipe.pending and self._shut(number) and self._complete(number):
                 self._gateway.recipes.settle(number)
                 for directory in reconcile.directories(self._config.logs, str(number)):
                     settle.sweep(self._config.logs / directory, older=settle.RENAME_SECONDS)
                 self._forget(number)
+
+    def _shut(self, number: int) -> bool:
+        """Whether the gate was shut before, so that what is on disk now is all; if not, it is from now on."""
+        if self._gateway.recipes.shut(number):
+            return True
+        # who got past it a moment ago opens the file first
+        self._recipes[number].later[""] = time.monotonic() + self._config.quiet_seconds
+        return False
 
     def _complete(self, number: int) -> bool:
         """Whether no log is on disk that is not indexed, and none is coming; one that is found is told."""

@@ -70,6 +70,8 @@ class Tree:
         #: what the kernel said when it refused a watch last
         self._refusal: OSError | None = None
         self._found = Changes()
+        #: the root that is watched, as the kernel names it; None: there is none, or it is gone
+        self._rooted = self._root_now()
         self._watch("")
 
     def arm(self, recipe: int) -> None:
@@ -79,6 +81,7 @@ class Tree:
 
     def poll(self, timeout: float) -> Changes:
         """Wait at most `timeout` seconds for something to happen, and return what did."""
+        self._follow_root()
         if self._unwatched and time.monotonic() >= self._heal_at:
             self._heal()
         if self._inotify is None:
@@ -123,6 +126,29 @@ class Tree:
         if self._inotify is not None:
             self._inotify.close()
             self._inotify = None
+
+    def _root_now(self) -> tuple[int, int] | None:
+        try:
+            status = self._root.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _follow_root(self) -> None:
+        """Begin anew where the root is another directory than the one that is watched: made anew, or mounted over."""
+        now = self._root_now()
+        if now is None or now == self._rooted:
+            return
+        _log.warning("%s is another directory than before: watching it anew", self._root)
+        self.close()
+        self._paths.clear()
+        self._unwatched.clear()
+        for watches in self._watches.values():
+            watches.clear()
+        self._rooted = now
+        self._arm_all()
+        # what is there may have come while nobody looked
+        self._found.overflow = True
 
     def _arm_all(self) -> None:
         """Watch everything once more; what is there may have changed."""
@@ -208,6 +234,9 @@ class Tree:
     def _forget(self, watch: int, directory: str) -> None:
         """A directory is gone; another may have its name by now."""
         self._paths.pop(watch)
+        if not directory:
+            # another one may even have its number
+            self._rooted = None
         known = self._watches.get(place.recipe_of(directory), {}) if directory else {}
         if known.get(directory) == watch:
             known.pop(directory)

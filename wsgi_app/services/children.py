@@ -72,13 +72,17 @@ class Children:
             if child.process is not None:
                 self._bury(child, child.process, status)
             if time.monotonic() >= child.not_before:
-                self._start(child)
+                self._try(child)
+
+    def pid(self, name: str) -> int | None:
+        """Return the process of the program of this name, None while it does not run."""
+        process = self._process(name)
+        return None if process is None else process.pid
 
     def send(self, name: str, number: signal.Signals) -> None:
         """Send a signal to the program of this name, if it runs."""
-        for child in self._children:
-            if child.program.name == name and child.process is not None and child.process.poll() is None:
-                child.process.send_signal(number)
+        if process := self._process(name):
+            process.send_signal(number)
 
     def stop(self, seconds: float) -> bool:
         """End all, kill what is left after so many seconds; True when nothing had to be killed."""
@@ -98,6 +102,23 @@ class Children:
             _kill_group(child.process.pid)
             child.process.wait()
         return clean
+
+    def _process(self, name: str) -> "subprocess.Popen[bytes] | None":
+        for child in self._children:
+            if child.program.name == name and child.process is not None and child.process.poll() is None:
+                return child.process
+        return None
+
+    def _try(self, child: _Child) -> None:
+        """Start a child; where the system has no process or descriptor left, the next look tries again."""
+        try:
+            self._start(child)
+        except OSError as error:
+            if not child.started:
+                raise
+            child.pause = min(LONGEST_PAUSE, max(0.25, child.pause * 2))
+            child.not_before = time.monotonic() + child.pause
+            self._say(f"{child.program.name} cannot be started: {error.strerror} (trying again)")
 
     def _start(self, child: _Child) -> None:
         account = self._account

@@ -62,12 +62,21 @@ def pid_file(config: Config) -> Path:
     return config.run.absolute() / "httpd.pid"
 
 
+def running(config: Config) -> int:
+    """Return the process id that httpd gave when it had come up, 0 when that cannot be read; it may have died."""
+    try:
+        return int(pid_file(config).read_text())
+    # killed while it wrote it, it leaves half a number; without descriptors it is asked again
+    except (OSError, ValueError):
+        return 0
+
+
 def free_lock_database(config: Config, *, older: float = STALE_SECONDS) -> bool:
     """Remove what a broken-off making of mod_dav's lock database left behind; True when there was something.
 
-    Nobody locks anything here, but mod_dav_fs opens that database for every PUT, and makes it at the first one: under
-    the name that is removed here. Broken off (a full disk, a kill -9), it would wait for its end for ever, and so would
-    every later PUT, with its thread. Raises OSError.
+    Nobody locks anything here, but mod_dav_fs opens that database for every PUT (without DavLockDB each is a 500), and
+    makes it at the first one: under the name that is removed here. Broken off (a full disk, a kill -9), it would wait
+    for its end for ever, and so would every later PUT, with its thread. Raises OSError.
     """
     path = config.run / "__db.davlock"
     try:
@@ -134,5 +143,8 @@ def check(config: Config, listen: str = "127.0.0.1:8000", *, user: str | None = 
         vector = command(config, listen, foreground=False, user=user)
     except FileNotFoundError as error:
         return str(error)
-    done = subprocess.run([*vector, "-t"], capture_output=True, text=True, check=False, timeout=30)
+    try:
+        done = subprocess.run([*vector, "-t"], capture_output=True, text=True, check=False, timeout=30)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"it cannot be asked: {error}"
     return None if done.returncode == 0 else (done.stderr or done.stdout).strip()

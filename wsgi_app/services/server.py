@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from wsgi_app.config import ENV_PREFIX, Config
+from wsgi_app.core.filecopy import sync_directory
 from wsgi_app.errors import Conflict, Invalid, Unavailable
 from wsgi_app.services import httpd, web
 from wsgi_app.services.children import Account, Children, Program
@@ -122,6 +123,7 @@ class Server:
                 self._config.data.mkdir(parents=True, mode=0o750)
                 if self._account is not None:
                     os.chown(self._config.data, self._account.uid, self._account.gid)
+                sync_directory(self._config.data.parent)
         except OSError as error:
             raise Invalid(f"{self._config.data}: {error.strerror}: choose another --data", field="data") from None
 
@@ -231,9 +233,11 @@ class Server:
         """Put log files aside when they are large: one before the present one is kept."""
         for name in ("access.log", "error.log"):
             path = self._config.run / name
-            if path.exists() and path.stat().st_size > LARGEST_LOG:
-                path.replace(path.with_name(f"{name}.1"))
-                self._reopen.set()
+            # somebody else may put it aside in this moment; where the disk is read-only, the next look tries again
+            with suppress(OSError):
+                if path.stat().st_size > LARGEST_LOG:
+                    path.replace(path.with_name(f"{name}.1"))
+                    self._reopen.set()
 
     def _obey(self, children: Children) -> None:
         """Do what a signal asked for."""
@@ -246,11 +250,16 @@ class Server:
             else:
                 children.send("web", signal.SIGUSR1)
             self._say("log files are opened anew")
-        if self._reload.is_set() and front:
+        # one that is starting would die of the signal: until it has said which process it is, this waits
+        if self._reload.is_set() and front and children.pid("httpd") == httpd.running(self._config):
             self._reload.clear()
-            self._require_configuration()
-            os.kill(int(httpd.pid_file(self._config).read_text()), signal.SIGUSR1)
-            self._say("httpd reads its configuration again")
+            problem = httpd.check(self._config)
+            if problem is None:
+                children.send("httpd", signal.SIGUSR1)
+                self._say("httpd reads its configuration again")
+            else:
+                # a lab that works must not end for it
+                self._say(f"httpd goes on as it is, since it does not accept its configuration: {problem}")
 
 
 def _allow_descriptors() -> None:

@@ -7,14 +7,15 @@ IMMEDIATE`, so that what they read stays true until they commit (shared/anchors.
 
 import gc
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, ExceptionContext, create_engine, event
+from sqlalchemy import URL, Connection, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -75,12 +76,15 @@ class Database:
         from wsgi_app.store import migrations
 
         soundness.require_database(self._path)
+        making = _Connections(self._path, make=True)
         try:
             with _translated():
-                migrations.upgrade(self._engine)
+                migrations.upgrade(making.engine)
         except DatabaseCorrupt as error:
             # here it is for whoever runs Tackroom; clients are not told where files lie
             raise soundness.corrupt(self._path, "SQLite cannot read it") from error
+        finally:
+            making.engine.dispose()
 
     def probe(self, seconds: float) -> str | None:
         """Have the writer lock for a moment, and return the schema's revision.
@@ -115,12 +119,14 @@ class _Connections:
     to it is closed, whatever becomes of the disk: after such an error none is used again.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, make: bool = False) -> None:
+        """`make`: a file that is not there is made."""
         self._path = path
+        self._make = make
         self._generation = 0
         self.engine = create_engine(
-            f"sqlite+pysqlite:///{path}",
-            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
+            URL.create("sqlite+pysqlite", database=str(path)),
+            creator=self._open,
             pool_timeout=BUSY_SECONDS,
             pool_size=8,
             max_overflow=56,
@@ -146,6 +152,10 @@ class _Connections:
         if thoroughly:
             # SQLite closes a connection with its last statement, and the traceback of an error may hold one in a cycle
             gc.collect()
+
+    def _open(self) -> sqlite3.Connection:
+        mode: Literal["rw", "rwc"] = "rwc" if self._make else "rw"
+        return sqlite.connect(self._path, seconds=BUSY_SECONDS, mode=mode, any_thread=True)
 
     def _connected(self, connection: Any, record: ConnectionPoolEntry) -> None:
         record.info["generation"] = self._generation

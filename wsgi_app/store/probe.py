@@ -3,9 +3,9 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from wsgi_app.errors import DatabaseBusy, Unavailable
+from wsgi_app.store import sqlite
 
 
 def probe(path: Path, seconds: float) -> str | None:
@@ -15,17 +15,15 @@ def probe(path: Path, seconds: float) -> str | None:
     used.
     """
     try:
-        # never made anew: an empty database would look sound
-        name = f"file:{quote(str(path.absolute()))}?mode=rw"
-        with closing(sqlite3.connect(name, uri=True, timeout=seconds, isolation_level=None)) as connection:
+        with closing(sqlite.connect(path, seconds=seconds)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             finally:
                 connection.execute("ROLLBACK")
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorname.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            raise DatabaseBusy from error
+        if isinstance(busy := sqlite.typed(error), DatabaseBusy):
+            raise busy from error
         raise Unavailable(_sentence(path, error)) from error
     return None if row is None else str(row[0])
 
@@ -33,6 +31,6 @@ def probe(path: Path, seconds: float) -> str | None:
 def _sentence(path: Path, error: sqlite3.DatabaseError) -> str:
     if not path.exists():
         return f"{path} is not there: put it back, or restore a backup"
-    if error.sqlite_errorname.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if sqlite.is_corruption(error):
         return f"{path} is damaged ({error}): restore a backup"
     return f"{path} cannot be used: {error}"

@@ -8,13 +8,12 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 from attrs import frozen
 
-from wsgi_app.errors import DatabaseBusy, DiskFull, Unavailable
+from wsgi_app.errors import Unavailable
 from wsgi_app.states import LogState
-from wsgi_app.store import soundness
+from wsgi_app.store import soundness, sqlite
 
 #: pages that are copied between two words about it
 PAGES = 4096
@@ -26,7 +25,6 @@ COUNTED = {
     "logs": "SELECT count(*) FROM logs",
     "events": "SELECT count(*) FROM events",
 }
-_FULL = 13
 
 
 @frozen
@@ -43,19 +41,17 @@ class StoredLog:
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Open one moment of a database; writers go on. Raises `DatabaseCorrupt`, `DatabaseBusy`, `Unavailable`."""
     soundness.require_database(path)
-    with typed(path):
-        # not read only: what a server that was killed has left is to be put in order first, as at a start
-        opened = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=20, isolation_level=None)
-        with closing(opened) as connection:
-            connection.execute("BEGIN")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            yield connection
+    # not read only: what a server that was killed has left is to be put in order first, as at a start
+    with typed(path), closing(sqlite.connect(path, seconds=20)) as connection:
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        yield connection
 
 
 def copy(connection: sqlite3.Connection, target: Path, told: Callable[[int], None]) -> None:
     """Write that moment to a new file; `told` gets the bytes that were written so far. Nothing of it is synced."""
     [[size]] = connection.execute("PRAGMA page_size").fetchall()
-    with typed(target), closing(sqlite3.connect(target, isolation_level=None)) as copied:
+    with typed(target), closing(sqlite.connect(target, seconds=20, mode="rwc")) as copied:
         copied.execute("PRAGMA synchronous=OFF")
         connection.backup(copied, pages=PAGES, progress=lambda _, left, total: told((total - left) * size))
         # one file, which needs no other beside it
@@ -100,14 +96,12 @@ def logs_of(connection: sqlite3.Connection, recipe: int) -> dict[str, StoredLog]
 
 @contextmanager
 def typed(path: Path) -> Iterator[None]:
-    """Let SQLite's errors be ours. Raises `DatabaseCorrupt`, `DiskFull`, `DatabaseBusy`, `Unavailable`."""
+    """Let SQLite's errors be ours. Raises `DatabaseCorrupt`, `DiskFull`, `ReadOnly`, `DatabaseBusy`, `Unavailable`."""
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if soundness.is_corruption(error):
+        if sqlite.is_corruption(error):
             raise soundness.corrupt(path, str(error)) from error
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == _FULL:
-            raise DiskFull from error
-        if "locked" in str(error):
-            raise DatabaseBusy from error
-        raise Unavailable(f"{path}: {error}") from error
+        known = sqlite.typed(error)
+        # here it is for whoever runs Tackroom: which file it is
+        raise Unavailable(f"{path}: {error}") if known is None or type(known) is Unavailable else known from error

@@ -7,23 +7,14 @@ through at every start, and any database by `tackroom doctor` and by each backup
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from wsgi_app.errors import DatabaseCorrupt
 from wsgi_app.store import sqlite
 
 #: what every SQLite database begins with (sqlite.org/fileformat2.html, 1.3)
 _MAGIC = b"SQLite format 3\0"
-#: SQLite's codes for a damaged database, and for what is none (sqlite.org/rescode.html)
-_CORRUPT, _NOT_A_DATABASE = 11, 26
 #: bytes of a database that a start looks through: some tenths of a second
 LARGEST_AT_START = 128 << 20
-
-
-def is_corruption(error: BaseException | None) -> bool:
-    """Return whether SQLite says by this error that the file is damaged, or no database."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in (_CORRUPT, _NOT_A_DATABASE)
 
 
 def corrupt(path: Path, reason: str) -> DatabaseCorrupt:
@@ -52,10 +43,10 @@ def require_sound(path: Path, *, largest: int | None = None) -> None:
     if not path.exists() or (largest is not None and path.stat().st_size > largest):
         return
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=20)) as connection:
+        with closing(sqlite.connect(path, seconds=20)) as connection:
             [[said]] = connection.execute("PRAGMA quick_check(1)").fetchall()
     except sqlite3.DatabaseError as error:
-        if not is_corruption(error):
+        if not sqlite.is_corruption(error):
             raise sqlite.typed(error) or error from error
         said = str(error)
     if said != "ok":

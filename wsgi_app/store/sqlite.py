@@ -1,10 +1,13 @@
-"""What SQLite says when it cannot go on, as our own errors. Source: sqlite.org/rescode.html.
+"""SQLite itself: how a database is opened, and what it says when it cannot go on, as our own errors.
 
 By its codes, which are the same whatever class the driver gives them and wherever they appear: when a connection is
-opened, at a statement, at the commit.
+opened, at a statement, at the commit. Source: sqlite.org/rescode.html.
 """
 
 import sqlite3
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
 
 from wsgi_app.errors import DatabaseBusy, DatabaseCorrupt, DiskFull, ReadOnly, TackroomError, Unavailable
 
@@ -22,6 +25,18 @@ _CORRUPT = (11, 26)
 _FULL = 13
 
 
+def connect(
+    path: Path, *, seconds: float, mode: Literal["ro", "rw", "rwc"] = "rw", any_thread: bool = False
+) -> sqlite3.Connection:
+    """Open a database, waiting so many seconds for its locks; transactions begin where it is said.
+
+    Raises sqlite3.Error. Only `rwc` makes a file that is not there: an empty database in place of a lost one would
+    look sound.
+    """
+    name = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    return sqlite3.connect(name, uri=True, timeout=seconds, isolation_level=None, check_same_thread=not any_thread)
+
+
 def typed(error: BaseException | None) -> TackroomError | None:
     """Return our error for SQLite's, None when it is a mistake of ours."""
     code = _code(error)
@@ -33,7 +48,12 @@ def typed(error: BaseException | None) -> TackroomError | None:
         return ReadOnly()
     if code & 0xFF in _PASSING:
         return Unavailable(f"the database cannot be used now: {error}")
-    return DatabaseCorrupt() if code & 0xFF in _CORRUPT else None
+    return DatabaseCorrupt() if is_corruption(error) else None
+
+
+def is_corruption(error: BaseException | None) -> bool:
+    """Return whether SQLite says by this error that the file is damaged, or no database."""
+    return _code(error) & 0xFF in _CORRUPT
 
 
 def spoils(error: BaseException | None) -> bool:

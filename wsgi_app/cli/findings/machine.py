@@ -65,6 +65,10 @@ def _watching(config: Config) -> Finding:
     try:
         with as_owner(config.data), INotify() as tree:
             tree.add_watch(config.logs, flags.CLOSE_WRITE)
+    except PermissionError as error:
+        # the limits have nothing to do with it
+        mend = "give the user that runs Tackroom the rights to it, and to the directories above"
+        return Finding("logs", f"{config.logs} cannot be watched: {error.strerror}", mend)
     except OSError as error:
         return Finding(
             "inotify",

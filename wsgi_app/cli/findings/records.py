@@ -1,11 +1,10 @@
 """The database, read only: whether it is sound, and what it says of the processes that should have done something."""
 
 import sqlite3
-import time
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from sqlalchemy import Connection
 
@@ -13,12 +12,12 @@ from wsgi_app.cli.findings.finding import Finding
 from wsgi_app.cli.place import as_owner
 from wsgi_app.clock import SteadyClock
 from wsgi_app.config import Config
-from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.change import Ground
+from wsgi_app.core.drift import Drift
 from wsgi_app.core.gate import Gate
-from wsgi_app.core.gateimage import image_of
 from wsgi_app.core.notifier import News, Notifier
 from wsgi_app.errors import DatabaseBusy, TackroomError
-from wsgi_app.store import census, recipes
+from wsgi_app.store import census, recipes, sqlite
 from wsgi_app.store.db import Database
 
 #: what the timer and the indexer do takes seconds; after that they are not at work
@@ -60,12 +59,15 @@ def records(config: Config) -> Iterator[Finding]:
             return
         yield Finding("schema", f"schema {version}")
         database = Database(config.database)
+        clock, nobody = SteadyClock(config.clock_mark), Notifier(lambda _: News(0, ()), 1)
+        ground = Ground(config, database, Gate(config.gate), clock, nobody)
         try:
             yield _lock(config, database)
-            yield _gate(config, database)
-            with database.read() as tx:
-                yield _watchdogs(tx)
-                yield _index(config, tx)
+            yield _gate(ground)
+            with ground.read() as tx:
+                now = ground.now(tx)
+                yield _watchdogs(tx, now)
+                yield _index(config, tx, now)
         except TackroomError as error:
             yield Finding("database", error.message, "try again; if it stays so, look who holds the database: fuser")
         finally:
@@ -83,7 +85,7 @@ def _lock(config: Config, database: Database) -> Finding:
 
 def _checked(path: Path) -> tuple[str, str | None]:
     """Return what SQLite says of the file (`ok`), and its schema version."""
-    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=20)) as connection:
+    with closing(sqlite.connect(path, seconds=20, mode="ro")) as connection:
         [[said]] = connection.execute("PRAGMA quick_check(1)").fetchall()
         [[version]] = connection.execute("SELECT version_num FROM alembic_version").fetchall()
     return said, version
@@ -96,16 +98,11 @@ def _newest_schema() -> str | None:
     return migrations.newest()
 
 
-def _gate(config: Config, database: Database) -> Finding:
-    """Compare the gate with what the database says that it should be; twice, for it follows a moment later."""
-    gate = Gate(config.gate)
-    ground = Ground(config, database, gate, SteadyClock(config.clock_mark), Notifier(lambda _: News(0, ()), 1))
-    differing = _differing(ground)
+def _gate(ground: Ground) -> Finding:
+    """Compare the gate with what the database says that it should be, for all recipes that are not settled."""
+    differing = Drift(ground, sys.maxsize).look(GATE_SECONDS)
     if differing:
-        time.sleep(GATE_SECONDS)
-        differing &= _differing(ground)
-    if differing:
-        which = " ".join(str(number) for number in sorted(differing)[:10])
+        which = " ".join(str(number) for number in differing[:10])
         return Finding(
             "gate",
             f"the gate is not what the database says, of recipes {which}",
@@ -114,18 +111,8 @@ def _gate(config: Config, database: Database) -> Finding:
     return Finding("gate", "the gate is what the database says")
 
 
-def _differing(ground: Ground) -> set[int]:
-    with ground.read() as tx:
-        change = Change(tx, ground.clock())
-        return {
-            recipe.id
-            for recipe in recipes.unsettled_recipes(tx)
-            if ground.gate.names(recipe.id) != image_of(change, ground, recipe)
-        }
-
-
-def _watchdogs(tx: Connection) -> Finding:
-    late = recipes.overdue_sets(tx, time.time() - OVERDUE_SECONDS)
+def _watchdogs(tx: Connection, now: float) -> Finding:
+    late = recipes.overdue_sets(tx, now - OVERDUE_SECONDS)
     if late:
         return Finding(
             "timer",
@@ -135,7 +122,7 @@ def _watchdogs(tx: Connection) -> Finding:
     return Finding("timer", "no watchdog is overdue")
 
 
-def _index(config: Config, tx: Connection) -> Finding:
+def _index(config: Config, tx: Connection, now: float) -> Finding:
     """Look whether the indexer keeps up."""
     waiting = census.unsettled(tx)
     late = [recipe.id for recipe in recipes.late_recipes(tx)]
@@ -146,8 +133,8 @@ def _index(config: Config, tx: Connection) -> Finding:
         return Finding(
             "indexer", f"logs of {len(late)} recipes wait to be read, though they are settled: {shown}", mend
         )
-    if waiting.since is not None and time.time() - waiting.since > most:
+    if waiting.since is not None and now - waiting.since > most:
         return Finding(
             "indexer", f"{waiting.recipes} recipes have finished more than {most} s ago and are not settled", mend
         )
-    return Finding("indexer", f"{waiting.recipes} finished recipes wait for it")
+    return Finding("indexer", f"{waiting.recipes} finished recipes wait for the indexer")

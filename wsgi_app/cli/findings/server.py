@@ -12,13 +12,13 @@ from wsgi_app.config import STARS, Config, without_password
 
 #: what to do about what the server says of itself
 MENDS = {
-    "database": "see on the server who holds it (fuser), or restore a backup when it is damaged: tackroom restore DIR",
+    "database": "locked: see on the server who holds it (fuser); gone or damaged: put it back, or tackroom restore DIR",
     "schema": "start 'tackroom serve' again, of the version that the database is of or a newer one",
     "gate": "'tackroom serve' mends it every minute: see why its timer does not, and who changes DATA/gate",
     "logs": "put the log tree back, writable for the user that runs Tackroom",
     "indexer": "see in the output of 'tackroom serve' why it ends or lags; raise the limits that it names by sysctl",
     "timer": "see in the output of 'tackroom serve' why it ends, or what it waits for",
-    "disk": "make room, or mount it to be written: it heals by itself then",
+    "disk": "make room, mount it to be written, or put back what is gone: it heals by itself then",
 }
 #: seconds by which clocks may differ: the Date header knows whole ones
 SKEW_SECONDS = 5.0
@@ -52,6 +52,9 @@ def _readiness(client: Client) -> Iterator[Finding]:
             raise
     checks = [(check["name"], check["reason"]) for check in value["checks"] if not check["ok"]]
     notes = [(note["name"], note["note"]) for note in value["notes"]]
+    if any(name == "database" for name, _ in checks):
+        # nobody can tell what the gate should be
+        checks = [(name, said) for name, said in checks if name != "gate"]
     for name, said in [*checks, *notes]:
         yield Finding(name, f"the server says: {said}", MENDS.get(name, "see what the server's output says"))
     if not checks:
