@@ -1,6 +1,7 @@
 # make run      a Tackroom with a first job on this machine (README)
 # make test     the test suite (README)
 # make explore  new examples for the property tests, many times as many as make test has
+# make fuzz     new inputs for the readers of what strangers send, for SECONDS (100) each; see tests/property/fuzz.py
 # make bench    what costs what, side by side in one run
 # make soak     a fleet at work while processes are killed, for MINUTES (30); figures in build/soak.json
 # make install  the virtual environment alone
@@ -10,12 +11,13 @@
 # make clean    forget what was built and installed, but not the data
 
 VENV := .venv/bin
+SECONDS ?= 100
 LISTEN ?= 127.0.0.1:8080
 DATA ?=
 ARGS ?=
 MINUTES ?= 30
 
-.PHONY: run test explore bench soak install check docs harness clean
+.PHONY: run test explore fuzz bench soak install check docs harness clean
 
 run:
 	@.ci/install --httpd
@@ -28,6 +30,10 @@ test:
 explore:
 	@.ci/install --need-httpd test
 	TACKROOM_HYPOTHESIS=explore $(VENV)/pytest -n 2 --timeout 3600 $(or $(ARGS),tests/property tests/documents tests/indexer)
+
+fuzz:
+	@.ci/install test,fuzz
+	PYTHONPATH=tests/support $(VENV)/python tests/property/fuzz.py $(SECONDS)
 
 bench:
 	@.ci/install --need-httpd test

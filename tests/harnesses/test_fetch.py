@@ -112,6 +112,15 @@ def test_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         fetch.unpack(packed(tmp_path / "t", member("twelve-bytes")), tmp_path / "in")
 
 
+@pytest.mark.parametrize("names", [["a", "b", "c", "d"], ["a/b/c/d"], ["x", "x", "x", "x"]])
+def test_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
+    """Members are counted, and directories that they need, also when one replaces the other."""
+    monkeypatch.setattr(fetch, "MEMBER_LIMIT", 3)
+    (tmp_path / "in").mkdir()
+    with pytest.raises(fetch.CannotFetch, match="too much"):
+        fetch.unpack(packed(tmp_path / "t", *map(member, names)), tmp_path / "in")
+
+
 @pytest.mark.parametrize(
     ("files", "fragment", "expected"),
     [
@@ -140,16 +149,31 @@ def test_nothing_to_run(tmp_path: Path, fragment: str) -> None:
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[str]:
-    """A web server: /flaky breaks twice, /file redirects to a file, /loop for ever to itself, others give 404."""
+    """A web server: /flaky breaks twice, /file and /ftp redirect there, /loop for ever to itself.
+
+    /garbage is answered by no HTTP, /chunks with chunks that are none, others give 404.
+    """
     body = packed(tmp_path / "served.tar", member("runtest.sh")).read_bytes()
     left = [b"cut", b"503"]
+    words = {
+        "/garbage": b"garbage\x1b[2J\r\n\r\n",
+        "/chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\nx",
+        "/head": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+        "/headers": b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 1000 + b"\r\n",
+        "/version": b"ICY 200 OK\r\n\r\n",
+    }
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is given)
             pass
 
         def _get(self) -> None:
-            where = {"/file": (tmp_path / "served.tar").as_uri(), "/loop": "/loop"}.get(self.path)
+            if self.path in words:
+                self.wfile.write(words[self.path])
+                return
+            where = {"/file": (tmp_path / "served.tar").as_uri(), "/loop": "/loop", "/ftp": "ftp://127.0.0.1/x"}.get(
+                self.path
+            )
             trouble = left.pop() if self.path == "/flaky" and left else b""
             status = 302 if where else 503 if trouble == b"503" else 200 if self.path == "/flaky" else 404
             content = body if status == 200 else b""
@@ -174,9 +198,11 @@ def test_download_is_tried_again(tmp_path: Path, web: str) -> None:
     assert argv[-1].endswith("runtest.sh")
 
 
-@pytest.mark.parametrize("path", ["/gone", "/file", "/loop"])
+@pytest.mark.parametrize(
+    "path", ["/gone", "/file", "/ftp", "/loop", "/garbage", "/chunks", "/head", "/headers", "/version"]
+)
 def test_download_fails(tmp_path: Path, web: str, path: str) -> None:
-    """A 404, a redirect to a file and a redirect loop are refused."""
+    """A 404, redirects to other schemes or in a loop, and what is no HTTP are refused."""
     with pytest.raises(fetch.CannotFetch):
         fetch.fetch(web + path, tmp_path / "in", pause=0.01)
 

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import re
 import shutil
 import sys
 import textwrap
@@ -13,11 +12,9 @@ from typing import Any, TypeVar
 import click
 
 from wsgi_app.cli.tables import table
+from wsgi_app.cli.terminal import UNSAFE
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-#: what JSON may hold as it is, and what a terminal would obey: C1 controls, line and direction marks
-_OBEYED = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def json_option(what: str) -> Callable[[F], F]:
@@ -87,4 +84,10 @@ def no_colour() -> bool:
 
 def _json(value: object, indent: int | None = None) -> str:
     text = json.dumps(value, indent=indent, ensure_ascii=False)
-    return _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    # what JSON may hold as it is, and a terminal would obey
+    return UNSAFE.sub(lambda match: _unit(match[0]), text)
+
+
+def _unit(char: str) -> str:
+    # beyond 16 bits JSON has two of them
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else json.dumps(char)[1:-1]

@@ -69,7 +69,7 @@ def coloured(word: str) -> str:
     for name in ("Panic", "Fail", "Warn"):
         if f" {name}" in word:
             return click.style(word, fg=COLOURS[name])
-    return click.style(word, fg=COLOURS[word]) if word in COLOURS else word
+    return click.style(word, fg=COLOURS[word]) if word in COLOURS else printable(word)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], head: Sequence[str] | None = None) -> str:

@@ -5,7 +5,7 @@ import re
 import sys
 
 #: C0 but for tab and line feed, DEL, C1; what turns the direction of writing, or cannot be seen; line separators
-_UNSAFE = re.compile(
+UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e0fff\ud800-\udfff]"
 )
@@ -31,7 +31,7 @@ class Harmless:
         if not final:
             shown = text.rstrip("\r")
             text, self._held = shown, text[len(shown) :]
-        return _UNSAFE.sub(lambda found: escaped(found[0]), text)
+        return UNSAFE.sub(lambda found: escaped(found[0]), text)
 
 
 def harmless(data: bytes) -> str:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 from wsgi_app.cli.reports.outcome import Outcome
+from wsgi_app.cli.terminal import UNSAFE, escaped
 
 FIELDS = ("id", "recipe", "task", "path", "result", "score", "message", "source", "log", "line", "time")
 
 #: what a spreadsheet would take for a formula
 _FORMULA = re.compile(r"[=+\-@\t\r]")
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def write(outcome: Outcome) -> Iterator[str]:
@@ -31,5 +31,5 @@ def _cell(value: object) -> object:
     """Return what is to stand in a cell: a text that reads like a formula begins with an apostrophe."""
     if not isinstance(value, str):
         return value
-    text = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", value)
+    text = UNSAFE.sub(lambda match: escaped(match[0]), value)
     return f"'{text}" if _FORMULA.match(value) else text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import sys
 import time
@@ -16,7 +15,9 @@ from urllib.parse import quote
 
 from wsgi_app.harnesses.local.controller import Controller, Refused, address
 from wsgi_app.harnesses.local.document import BadDocument, parse_claim
+from wsgi_app.harnesses.local.plain import plain
 from wsgi_app.harnesses.local.recipe import Recipe
+from wsgi_app.harnesses.local.removal import remove
 from wsgi_app.harnesses.local.state import Locked, State, Store
 from wsgi_app.harnesses.local.task import kill_session
 
@@ -121,7 +122,7 @@ class Harness:
         run = self._store.state.run
         if run is not None and run.process is not None:
             kill_session(run.process)
-        shutil.rmtree(self._store.directory / "recipes", ignore_errors=True)
+        remove(self._store.directory / "recipes")
         self._store.state = State(url=self._base.url, system=self._options.system)
         self._store.save()
 
@@ -170,5 +171,5 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 def _say(words: str) -> None:
     with contextlib.suppress(OSError):  # whoever listened may be gone
-        sys.stderr.write(f"tackroom-harness: {words}\n")
+        sys.stderr.write(f"tackroom-harness: {plain(words)}\n")
         sys.stderr.flush()

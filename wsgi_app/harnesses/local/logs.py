@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
 
 from wsgi_app.harnesses.local.controller import Controller, Refused, segment
+from wsgi_app.harnesses.local.plain import plain
 from wsgi_app.harnesses.local.progress import Progress
 
 RANGE = 1024 * 1024  #: bytes in one PUT; the protocol's limit is 10 MiB
@@ -81,7 +82,7 @@ class TaskLog:
     def write(self, words: str) -> None:
         """Append one line with the time (UTC) in front."""
         with self._file.open("a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {words}\n")
+            file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {plain(words)}\n")
 
 
 class TaskLogs:

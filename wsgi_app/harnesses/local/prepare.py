@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin
 
-from wsgi_app.harnesses.local import fetch
+from wsgi_app.harnesses.local import courier, fetch
 from wsgi_app.harnesses.local.document import TaskDocument
 
 
@@ -34,7 +34,7 @@ def prepare(
     if task.fetch is not None:
         url = urljoin(base, task.fetch)
         note(f"fetches {url}")
-        argv, place = fetch.fetch(url, cwd, between=between)
+        argv, place = courier.bring(url, cwd, between)
         return argv, str(place)
     raise CannotStart("the task has no command, no script and nothing to fetch")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -10,6 +9,7 @@ from typing import TextIO
 from wsgi_app.harnesses.local.controller import Controller, Refused
 from wsgi_app.harnesses.local.document import RecipeDocument, TaskDocument
 from wsgi_app.harnesses.local.lease import ASK_EVERY, Stop, read
+from wsgi_app.harnesses.local.removal import remove
 from wsgi_app.harnesses.local.run import Surroundings, TaskRun
 from wsgi_app.harnesses.local.state import ENDED, Run, Store
 from wsgi_app.harnesses.local.task import kill_session
@@ -145,4 +145,4 @@ class Recipe:
         state = self._store.state
         state.recipe, state.key, state.run, state.done = 0, "", None, []
         self._store.save()
-        shutil.rmtree(directory, ignore_errors=True)
+        remove(directory)

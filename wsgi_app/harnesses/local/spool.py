@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
+from wsgi_app.harnesses.local.removal import remove
 from wsgi_app.harnesses.local.rendezvous import Rendezvous
 from wsgi_app.harnesses.local.reports import Reports
 from wsgi_app.harnesses.local.request import ANSWER, REQUEST, WRONG_USE, Reply, abandoned
@@ -35,7 +35,7 @@ class Spool:
     def close(self) -> None:
         """Do nothing more: who still waits for an answer learns that the task is over."""
         self._rendezvous.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        remove(self._directory)
 
     def _do(self, file: Path) -> Reply | None:
         """Do one request; None when there is no answer yet, or nobody who wants it."""

@@ -138,6 +138,7 @@ _INTERESTING = (
     rb"WARNING: (?:" + _SPLATS + rb"|CPU: |at |[\w./-]{1,200}:\d+ at )|"
     rb"TAP version \d|#\d{1,4}\]|-(?:\[ (?:cut here|end trace)|-- cut here|- SError|>(?:next|prev) (?:should|is ))"
 )
+_PICKED = re.compile(_INTERESTING)
 _CUT = re.compile(rb"-(?:\[ (cut here|end trace)|-- cut here)")
 #: what is told twice: by a line of this role, and by a BUG or WARNING at this place; in either order
 _TWINS = {"list": b"lib/list_debug.c", "lockup": b"kernel/watchdog"}
@@ -196,6 +197,9 @@ class _Console:
 
     def feed(self, number: int, caller: bytes, line: bytes) -> Iterator[Found]:
         """Take a line, without prefix; yield what it tells."""
+        if not _PICKED.search(line):
+            # picked for what else is in it: a colour within the words of a crash is no reason to
+            return
         line = uncoloured(line)
         if len(self._oopses) > _MAX_CALLERS:
             self._oopses.clear()
@@ -262,5 +266,5 @@ def _detect_with_tap(head: bytes, name: str) -> bool:
 
 _MORE = re.compile(_INTERESTING + b"|" + tap.INTERESTING + b"|" + beakerlib.INTERESTING)
 
-FORMAT = Format("console", _detect, re.compile(_INTERESTING), _parse, b"TAP version ", _MORE)
+FORMAT = Format("console", _detect, _PICKED, _parse, b"TAP version ", _MORE)
 FORMAT_WITH_TESTS = Format("console", _detect_with_tap, _MORE, _parse)
