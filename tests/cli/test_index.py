@@ -10,8 +10,8 @@ import pytest
 from lab import reachable_directory, tackroom
 
 from wsgi_app.config import Config
-from wsgi_app.core.gateway import open_gateway
 from wsgi_app.core import presence
+from wsgi_app.core.gateway import open_gateway
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from wsgi_app.model import Caller, Result
 from wsgi_app.states import ResultValue
 from wsgi_app.store import jobs, recipes, results
 
-
 #: characters of a result's message, and of its path, that are kept
 LONGEST_MESSAGE = 4000
 LONGEST_PATH = 2000
