@@ -142,6 +142,18 @@ def test_nothing_is_begun_anew(config: Config, damage: Callable[[Path], None], r
     assert content(config.data) == before
 
 
+def test_logs_alone_show_that_a_lab_was_there(config: Config) -> None:
+    """A restored lab that was never started has no admin's token yet; its logs are no strays either."""
+    config.database.unlink()
+    config.admin_token.unlink()
+    log = config.logs / "1" / "logs" / "a.log"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"kept")
+    with pytest.raises(DatabaseCorrupt, match="it is gone"):
+        open_gateway(config)
+    assert log.read_bytes() == b"kept"
+
+
 def garble_logs(path: Path) -> None:
     """A page is broken that a count of logs meets."""
     garble_page(path, "ix_logs_task")

@@ -151,7 +151,8 @@ def _require_whole(config: Config) -> None:
     if (config.data / STAGING).exists():
         raise Conflict(f"{config.data} was not restored whole: repeat it (tackroom restore DIR --data {config.data})")
     database = config.database
-    if config.admin_token.exists() and (not database.exists() or (database.is_file() and not database.stat().st_size)):
+    used = config.admin_token.exists() or (config.logs.is_dir() and any(config.logs.iterdir()))
+    if used and (not database.exists() or (database.is_file() and not database.stat().st_size)):
         raise soundness.corrupt(database, "it is empty" if database.exists() else "it is gone")
 
 

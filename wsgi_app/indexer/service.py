@@ -9,18 +9,17 @@ import logging
 import stat
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 from wsgi_app.config import Config
 from wsgi_app.core import disk, heartbeat, presence
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.core.unsettled import Unsettled
-from wsgi_app.errors import DiskFull, NotFound, Unavailable
+from wsgi_app.errors import DiskFull, Unavailable
 from wsgi_app.indexer import place, reconcile, settle
+from wsgi_app.indexer.backlog import Backlog
 from wsgi_app.indexer.index import Stamp
 from wsgi_app.indexer.ongoing import Ongoing
-from wsgi_app.indexer.reading import Look, Reader
+from wsgi_app.indexer.reading import Reader
 from wsgi_app.indexer.status import Status
 from wsgi_app.indexer.tree import Tree
 from wsgi_app.model import LogAddress
@@ -32,13 +31,8 @@ COLLECT_SECONDS = 0.02
 ASK_SECONDS = 1.0
 #: how often the disk is searched while it cannot be watched
 BLIND_SECONDS = 2.0
-#: when what failed is tried again: after a refusal by core, after anything else
+#: when what core refused is tried again
 RETRY_SECONDS = 1.0
-FAILED_SECONDS = 10.0
-#: logs that are read, or wait for it, at a time
-MAX_READING = 512
-#: bytes of a log that takes so little time that many are read side by side, to be recorded together
-SMALL = 1 << 16
 #: asking core takes at most a quarter of the time, however many logs are not settled
 ASK_REST = 3
 
@@ -66,10 +60,7 @@ class Indexer:
         #: logs that have changed since core was told
         self._grown: set[LogAddress] = set()
         self._reader = Reader(gateway, config)
-        self._reading: dict[LogAddress, Future[Look]] = {}
-        self._pool = ThreadPoolExecutor(2, "indexer")
-        self._small_pool = ThreadPoolExecutor(16, "small")
-        self._uploads: dict[Path, bool] = {}
+        self._backlog = Backlog(self._reader, config.quiet_seconds)
         self._latest = -1
         self._asked = self._changed = self._ask_from = 0.0
         self._reconciled = 0.0
@@ -82,8 +73,7 @@ class Indexer:
     def close(self) -> None:
         """Stop; a log that is being read is finished first."""
         self._tree.close()
-        self._pool.shutdown(cancel_futures=True)
-        self._small_pool.shutdown(cancel_futures=True)
+        self._backlog.close()
 
     def step(self) -> None:
         """Wait a moment for something to happen, and do what there is to do."""
@@ -101,7 +91,7 @@ class Indexer:
             self._ask()
             self._reconcile(blind=changes.blind)
             self._tell()
-            self._read()
+            self._backlog.work(self._recipes)
             self._settle()
         except (Unavailable, DiskFull, OSError) as refusal:
             why = disk.typed(refusal, "the log tree") if isinstance(refusal, OSError) else refusal
@@ -114,7 +104,7 @@ class Indexer:
         # out of descriptors, what the kernel says cannot be read: the file grows old, and the work goes on
         with contextlib.suppress(OSError):
             if self._heartbeat.due:
-                self._heartbeat.beat(**self._status.take(self._recipes, self._reading, self._tree))
+                self._heartbeat.beat(**self._status.take(self._recipes, self._backlog.reading, self._tree))
 
     def _ask(self) -> None:
         """Ask core which recipes are unsettled: when something has happened, and when time may have closed logs."""
@@ -182,100 +172,6 @@ class Indexer:
         known = address.path in recipe.logs or address.path in state.indexed or address.path in state.awaited
         in_advance = address.task is not None and address.result is None and address.name in self._config.precreate
         return size is not None and (size > 0 or known or not in_advance)
-
-    def _read(self) -> None:
-        """Have the logs read that are finished, or may be what was declared, and see what came of those that were."""
-        self._reap()
-        self._uploads.clear()
-        now = time.monotonic()
-        for recipe in self._recipes.values():
-            for path in list(recipe.pending):
-                if len(self._reading) >= MAX_READING:
-                    return
-                address = recipe.logs[path]
-                if address not in self._reading and recipe.later.get(path, 0.0) <= now:
-                    self._consider(recipe, address, now)
-
-    def _consider(self, recipe: Ongoing, address: LogAddress, now: float) -> None:
-        """Have a log read when it is time, unless somebody writes it."""
-        try:
-            if recipe.closed(address):
-                self._consider_closed(recipe, address)
-            elif address.path in recipe.due:
-                self._consider_declared(recipe, address, now)
-        except (FileNotFoundError, NotADirectoryError):
-            recipe.gone(address)
-        except OSError as error:
-            _log.warning("recipe %d: %s cannot be read: %s", address.recipe, address.path, error.strerror)
-            recipe.later[address.path] = now + FAILED_SECONDS
-
-    def _consider_closed(self, recipe: Ongoing, address: LogAddress) -> None:
-        """Have a log read unless it was read as it is now. Raises OSError."""
-        path = self._reader.path(address)
-        stamp = Stamp.of(path.lstat())
-        look = recipe.looks.get(address.path)
-        if recipe.indexed.get(address.path) == stamp:
-            recipe.pending.discard(address.path)
-        elif look is not None and look.found is not None and look.stamp == stamp:
-            self._reading[address] = self._pool.submit(self._reader.record, address, look, look.found)
-        elif not settle.writers(path) and not self._uploading(path.parent):
-            pool = self._small_pool if stamp.size <= SMALL else self._pool
-            self._reading[address] = pool.submit(self._reader.index, address)
-
-    def _uploading(self, directory: Path) -> bool:
-        """Whether an upload into the directory is under way; looked up once a round: it may have thousands of logs."""
-        if directory not in self._uploads:
-            self._uploads[directory] = settle.uploading(directory)
-        return self._uploads[directory]
-
-    def _consider_declared(self, recipe: Ongoing, address: LogAddress, now: float) -> None:
-        """Have a log looked at that may be what was declared, or recorded when that was seen. Raises OSError."""
-        path = self._reader.path(address)
-        stamp = Stamp.of(path.lstat())
-        awaited = recipe.state.awaited.get(address.path)
-        look = recipe.looks.get(address.path)
-        if look is not None and awaited is not None and look.declared != awaited.declared:
-            look = None
-        found = None if look is None else look.found
-        if awaited is None or recipe.indexed.get(address.path) == stamp:
-            recipe.due.discard(address.path)
-        elif look is not None and look.stamp == stamp:
-            if found is None:
-                # it is something else: until it changes
-                recipe.due.discard(address.path)
-            elif now >= look.ended + self._config.quiet_seconds and settle.settled(path):
-                self._reading[address] = self._pool.submit(self._reader.record, address, look, found)
-        elif found is None and not awaited.sealed and awaited.declared.size not in (None, stamp.size):
-            recipe.due.discard(address.path)
-        elif (look is None or found is not None or now >= look.rested) and settle.settled(path):
-            self._reading[address] = self._pool.submit(self._reader.look, address, awaited.declared)
-
-    def _reap(self) -> None:
-        now = time.monotonic()
-        for address in [address for address, future in self._reading.items() if future.done()]:
-            future = self._reading.pop(address)
-            recipe = self._recipes.get(address.recipe)
-            error = future.exception()
-            if recipe is None:
-                continue
-            if error is None:
-                self._note(recipe, address, future.result())
-            elif isinstance(error, FileNotFoundError | NotFound):
-                recipe.gone(address)
-            elif isinstance(error, Unavailable | DiskFull | OSError):
-                _log.warning("recipe %d: %s is not indexed yet: %s", address.recipe, address.path, error)
-                recipe.later[address.path] = now + RETRY_SECONDS
-            else:
-                _log.error("recipe %d: %s cannot be indexed", address.recipe, address.path, exc_info=error)
-                recipe.later[address.path] = now + FAILED_SECONDS
-
-    def _note(self, recipe: Ongoing, address: LogAddress, look: Look) -> None:
-        """Remember what came of reading a log."""
-        if look.finished:
-            recipe.indexed[address.path] = look.stamp
-            recipe.looks.pop(address.path, None)
-        else:
-            recipe.looks[address.path] = look
 
     def _settle(self) -> None:
         """Settle the recipes all of whose logs are indexed; what is on disk decides, once more."""
