@@ -36,7 +36,8 @@ setup(
         "attrs>=24.2",
         "cattrs>=24.1",
         "click>=8.5",
-        "gunicorn>=23",
+        # services/accepting.py and worker.py stand on its threaded worker
+        "gunicorn>=27,<28",
         "inotify-simple>=2.0",
         "lxml>=5.3",
         "prometheus-client>=0.21",

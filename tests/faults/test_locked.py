@@ -14,6 +14,8 @@ from lab import Answer, Lab, running_lab
 from waiting import until
 
 BODY = b"line\n" * 1000
+#: seconds that it is locked
+HELD = 30
 #: what a call waits at most, and some more for a machine that is busy
 PATIENCE = 20 + 10
 #: what does not wait for the lock: less than whoever does
@@ -28,11 +30,11 @@ def lab() -> Iterator[Lab]:
 
 
 @contextmanager
-def locked(lab: Lab) -> Iterator[None]:
-    """Hold the database's writer lock, as a careless script would."""
+def locked(lab: Lab) -> Iterator[float]:
+    """Hold the database's writer lock, as a careless script would; say since when, by the monotonic clock."""
     with closing(sqlite3.connect(lab.data / "tackroom.db", isolation_level=None, timeout=10)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
-        yield
+        yield time.monotonic()
         connection.execute("ROLLBACK")
 
 
@@ -67,7 +69,7 @@ def test_a_locked_database_is_said_in_time_and_loses_nothing(lab: Lab) -> None:
         "sync": lambda: lab.call("GET", f"/recipes/{actor.recipe}/sync/there?timeout=22", None, {}, key),
     }
     with ThreadPoolExecutor(12) as pool:
-        with locked(lab):
+        with locked(lab) as since:
             waiting = {name: pool.submit(timed, call) for name, call in waiters.items()}
             refused = {name: pool.submit(timed, call) for name, call in writers.items()}
             unready, took = timed(lambda: lab.call("GET", "/readyz"))
@@ -84,6 +86,7 @@ def test_a_locked_database_is_said_in_time_and_loses_nothing(lab: Lab) -> None:
                 answer, took = future.result(PATIENCE)
                 assert (answer.status, took < PATIENCE) == (503, True), (name, answer, took)
                 assert answer.headers["Retry-After"] == "2"
+            until(lambda: time.monotonic() > since + HELD, "the time", HELD)
             late = pool.submit(timed, post(f"{task}/results/", b"result=Pass&path=/waited"))
             until(late.running, "the late call")
         # it did not have to come again
