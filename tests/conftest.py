@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from webtest import TestApp
 
 from wsgi_app.app import Application, create_app
 from wsgi_app.config import Config
+
+# started in the background of a script, the tests would ignore it, and so would what they start and interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # the same examples every time, so that a change fails by what it changed; `make explore` looks for new ones
 settings.register_profile("suite", derandomize=True, database=None)

@@ -89,13 +89,18 @@ def test_wrong_use(lab: Lab, words: list[str]) -> None:
 
 def test_refusals(lab: Lab) -> None:
     """Unknown ids, a time that is past, and more than one's own rights are refused with a sentence."""
-    own = lab.command("token", "create", "small", "--user", "bob", "--scope", "read").stdout.strip()
+    own = lab.command(
+        "token", "create", "small", "--user", "bob", "--scope", "read", "--scope", "submit"
+    ).stdout.strip()
     for done in (
         lab.command("token", "revoke", "999999", check=False),
         lab.command("token", "create", "x", "--expires", "2020-01-01", check=False),
-        run_as(lab, own, "token", "create", "more", "--scope", "submit"),
+        run_as(lab, own, "token", "create", "more", "--scope", "admin"),
         run_as(lab, own, "token", "create", "other", "--user", "ann", "--scope", "read"),
         run_as(lab, "void", "token", "list"),
     ):
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (4, "", 1), done
-    assert run_as(lab, own, "token", "create", "less", "--scope", "read").returncode == 0
+    less = run_as(lab, own, "token", "create", "less", "--scope", "read")
+    assert less.returncode == 0
+    # whoever only reads makes no token
+    assert run_as(lab, less.stdout.strip(), "token", "create", "least", "--scope", "read").returncode == 4
