@@ -24,7 +24,7 @@ setup(
         ("share/tackroom/apache", ["apache/tackroom.conf"]),
         (
             "share/tackroom/apache/parts",
-            sorted(f"apache/parts/{part.name}" for part in (HERE / "apache" / "parts").iterdir()),
+            ["apache/parts/405.asis", "apache/parts/408.asis", "apache/parts/control.conf", "apache/parts/logs.conf"],
         ),
         ("share/man/man1", ["docs/man/tackroom.1"]),
         ("share/bash-completion/completions", ["docs/completion/bash/tackroom"]),

@@ -17,5 +17,5 @@ def test_every_module_is_in_a_package_that_is_installed() -> None:
 def test_every_file_of_apache_is_installed() -> None:
     """setup.py names them one by one."""
     setup = (ROOT / "setup.py").read_text()
-    for file in (ROOT / "apache").rglob("*.conf"):
+    for file in [*(ROOT / "apache").rglob("*.conf"), *(ROOT / "apache").rglob("*.asis")]:
         assert f'"{file.relative_to(ROOT)}"' in setup

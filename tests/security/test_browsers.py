@@ -12,6 +12,9 @@ from chromium import Site, site, visit
 from lab import Lab
 from raw import Raw, ask
 
+#: a browser that hangs is started again
+pytestmark = pytest.mark.timeout(300)
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 MUTE = {
     "X-Content-Type-Options": "nosniff",
