@@ -9,7 +9,7 @@ from pages import ROOT
 from pasting import checkout, paste, read
 
 DOCS = ROOT / "docs"
-FILES = sorted(path for folder in ("how-to", "tutorial") for path in (DOCS / folder).glob("*.md"))
+FILES = sorted(path for folder in ("howto", "tutorial") for path in (DOCS / folder).glob("*.md"))
 EXCUSED = [path for path in FILES if read(path.read_text(encoding="utf-8")).excuse]
 
 

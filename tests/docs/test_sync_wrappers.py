@@ -257,7 +257,7 @@ def test_wrong_use(words: tuple[str, ...]) -> None:
 
 def test_how_to(hosts: Callable[[int], list[Host]], tmp_path: Path) -> None:
     """The how-to's script waits for a role, prints what was said, and gives up when a peer has ended."""
-    page = (ROOT / "docs" / "how-to" / "sync-recipes.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "howto" / "sync-recipes.md").read_text(encoding="utf-8")
     (script,) = (block for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "wait-for.sh" in block)
     server, client = hosts(2)
 
