@@ -8,6 +8,8 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from attrs import field, frozen
+from attrs import evolve, field, frozen
+from certificates import Authority, Issued, make_authority
 from lab import SERVICE, free_port
 from waiting import until
 
@@ -32,6 +35,8 @@ from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 T = TypeVar("T")
 
 DEADLINE = 20.0
+#: seconds until an answer
+TIMEOUT = 30.0
 #: logs of tasks and results that a recipe may have in these tests
 MAX_LOGS = 40
 #: an address that is nobody's here
@@ -58,6 +63,19 @@ class Plane:
     keys: Mapping[str, str]
     #: `gunicorn` and `httpd`; a test may replace the former
     processes: dict[str, "subprocess.Popen[bytes]"] = field(factory=dict)
+    #: how a client speaks TLS to it, None where it does not
+    tls: ssl.SSLContext | None = None
+
+    def connect(self) -> socket.socket:
+        """Open a connection to it."""
+        connection = socket.create_connection((self.host, self.port), TIMEOUT)
+        if self.tls is None:
+            return connection
+        try:
+            return self.tls.wrap_socket(connection, server_hostname=self.host)
+        except OSError:
+            connection.close()
+            raise
 
     @property
     def data(self) -> Path:
@@ -344,12 +362,81 @@ def wait() -> Callable[..., object]:
 
 @pytest.fixture(scope="session")
 def plane(request: pytest.FixtureRequest) -> Iterator[Plane]:
-    """Tackroom as the table's tests need it: behind httpd and alone, at the root and below a prefix."""
+    """Tackroom as the table's tests need it: behind httpd (plain, by TLS, plain beside TLS) and alone."""
     kind, _, below = request.param.partition("-")
+    if kind in ("tls", "plain"):
+        both: Both = request.getfixturevalue("both")
+        yield both.secure if kind == "tls" else both.plain
+        return
     with directory() as data:
         front = "apache" if kind == "apache" else "none"
         config = Config(data=data, front=front, prefix="/t/lab/" if below else "/", max_logs=MAX_LOGS)
         with tackroom(config) as running:
+            yield running
+
+
+@frozen
+class Both:
+    """A Tackroom below a prefix with both listeners, as a lab controller runs it: what `httpd.configuration` made."""
+
+    secure: Plane
+    plain: Plane
+    authority: Authority
+    issued: Issued
+    #: the configuration that httpd runs with
+    file: Path
+
+
+@contextmanager
+def both_listeners(
+    config: Config, world: World | None = None, *, http: str = "127.0.0.1", https: str = "127.0.0.1"
+) -> Iterator[Both]:
+    """Start httpd, all of it under the service user, with both listeners over data that are there."""
+    place = config.data.with_name("tls")
+    place.mkdir()
+    authority = make_authority(place)
+    issued = authority.issue("controller")
+    own(issued.key, issued.key)
+    plain, secure = free_port(), free_port()
+    tls = httpd.Tls(f"{https}:{secure}", issued.certificate, issued.key)
+    file = config.data.with_name("httpd.conf")
+    file.write_text(httpd.configuration(config, f"{http}:{plain}", tls))
+    process = start([str(httpd.find()), "-DFOREGROUND", "-f", str(file)], as_service=True)
+    symbols, keys = ({}, {}) if world is None else (world.symbols, world.keys)
+    one = Plane("apache", "127.0.0.1", plain, config.prefix, config, symbols, keys, {"httpd": process})
+    try:
+        until(lambda: httpd.running(config) == process.pid, "httpd")
+        yield Both(evolve(one, port=secure, tls=authority.client()), one, authority, issued, file)
+    finally:
+        stop(process)
+
+
+@pytest.fixture(scope="session")
+def both() -> Iterator[Both]:
+    """A Tackroom with both listeners."""
+    with directory() as data:
+        config = Config(data=data, front="apache", prefix="/t/lab/", max_logs=MAX_LOGS)
+        world = make_world(config)
+        bind = f"unix:{httpd.socket(config)}"
+        application = start(gunicorn(config, bind), as_service=True, environ=settings(config))
+        try:
+            with both_listeners(config, world) as running:
+                until(lambda: answers(running.plain.port, config.prefix, application), "an answer of the application")
+                hand_made(running.plain)
+                yield running
+        finally:
+            stop(application)
+
+
+@pytest.fixture
+def alone(request: pytest.FixtureRequest) -> Iterator[Both]:
+    """httpd alone, on a pair of addresses: of the plain listener and of TLS."""
+    http, https = request.param
+    with directory() as data:
+        config = Config(data=data, front="apache")
+        config.run.mkdir(parents=True)
+        own(data, config.run)
+        with both_listeners(config, http=http, https=https) as running:
             yield running
 
 

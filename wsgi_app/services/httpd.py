@@ -7,9 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
+from attrs import frozen
+
 from wsgi_app.config import Config
+from wsgi_app.errors import Invalid
+from wsgi_app.services.certificate import unusable
 
 _BINARIES = ("apache2", "httpd")
 _PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/local/apache2/bin")
@@ -22,6 +27,9 @@ _MODULES = (
 )
 #: what a path may consist of that becomes part of rewrite rules
 _PLAIN = re.compile(r"/[A-Za-z0-9/._+@=-]*")
+#: Defines that are paths of files or URLs
+_PATHS = {"TR_DATA", "TR_RUN", "TR_SOCKET", "TR_CONF", "TR_PREFIX", "TR_CERTIFICATE", "TR_CERTIFICATE_KEY"}
+_DEFINE = re.compile(r'^Define (\w+) "(.*)"$', re.MULTILINE)
 #: bytes of sockaddr_un.sun_path, less the NUL at the end
 _SOCKET_LENGTH = 107
 _THREADS = 128
@@ -29,6 +37,16 @@ _THREADS = 128
 STALE_SECONDS = 2.0
 #: threads for uploads and readers, beside those that wait for the application
 _SPARE = 1024
+_MISSING = "httpd with mod_dav_fs is not installed"
+
+
+@frozen
+class Tls:
+    """What TLS needs: where to listen (ADDRESS:PORT), the certificate with its chain and its key, as PEM files."""
+
+    listen: str
+    certificate: Path
+    key: Path
 
 
 def find() -> Path | None:
@@ -97,25 +115,35 @@ def command(
     `user` is for root only: whom the workers run as; the data directory must be theirs. umask 027 is the caller's to
     set. Raises `FileNotFoundError` when httpd is not installed.
     """
-    binary = find()
-    if binary is None:
-        raise FileNotFoundError("httpd with mod_dav_fs is not installed")
-    vector = [str(binary)]
-    for name, value in defines(config, listen, user).items():
-        vector += ["-C", f'Define {name} "{value}"']
+    vector = [_binary()]
+    for line in lines(defines(config, listen, user)):
+        vector += ["-C", line]
     vector += ["-f", str(files() / "tackroom.conf")]
     return [*vector, "-DFOREGROUND"] if foreground else vector
 
 
-def defines(config: Config, listen: str, user: str | None = None) -> dict[str, str]:
-    """Return the Defines that tackroom.conf takes, from the settings."""
+def _binary() -> str:
+    binary = find()
+    if binary is None:
+        raise FileNotFoundError(_MISSING)
+    return str(binary)
+
+
+def lines(values: Mapping[str, str]) -> list[str]:
+    """Return Defines as lines of a configuration."""
+    return [f'Define {name} "{value}"' for name, value in values.items()]
+
+
+def defines(
+    config: Config, listen: str | None = None, user: str | None = None, tls: Tls | None = None
+) -> dict[str, str]:
+    """Return the Defines that tackroom.conf takes, from the settings; `listen` without TLS, or `tls`, or both."""
     most = max(config.put_max_seconds, 2)
     # every thread of the application may be held by a waiting call, and the data plane must not notice
     processes = max(16, math.ceil((config.workers * config.threads + _SPARE) / _THREADS))
     values = {
         "TR_DATA": str(config.data.absolute()),
         "TR_RUN": str(config.run.absolute()),
-        "TR_LISTEN": listen,
         "TR_SOCKET": str(socket(config)),
         "TR_CONF": str(files()),
         "TR_MODULES": str(modules()),
@@ -129,20 +157,75 @@ def defines(config: Config, listen: str, user: str | None = None) -> dict[str, s
         "TR_CALLS": str(processes * _THREADS),
         "TR_SLOTS": str(2 * processes),
     }
+    if listen is not None:
+        values["TR_LISTEN"] = listen
+    if tls is not None:
+        values["TR_HTTPS_LISTEN"] = tls.listen
+        values["TR_CERTIFICATE"] = str(tls.certificate.absolute())
+        values["TR_CERTIFICATE_KEY"] = str(tls.key.absolute())
     return values if user is None else {**values, "TR_USER": user}
+
+
+def unfit(config: Config, values: Mapping[str, str]) -> str | None:
+    """Return what httpd cannot take of these Defines, though it may not say so; None when there is nothing."""
+    for name, value in values.items():
+        if name in _PATHS and not _PLAIN.fullmatch(value):
+            return f"{name}: {value!r} has a character that httpd's rules cannot take; use letters, digits and /._+@=-"
+    if len(os.fsencode(socket(config))) > _SOCKET_LENGTH:
+        return f"{socket(config)}: longer than the {_SOCKET_LENGTH} bytes that a unix socket's path may have"
+    return None
+
+
+def configuration(config: Config, listen: str | None, tls: Tls | None) -> str:
+    """Return a complete configuration for `httpd -f`: the Defines, and our files.
+
+    Its workers run as whoever starts it. Raises `Invalid` when httpd is not here, has nowhere to listen, or cannot take
+    what a setting says.
+    """
+    if modules() is None:
+        raise Invalid(_MISSING)
+    if listen is None and tls is None:
+        raise Invalid("httpd has nowhere to listen")
+    values = defines(config, listen, tls=tls)
+    problem = unfit(config, values)
+    if problem is not None:
+        raise Invalid(problem)
+    return "\n".join([*lines(values), f'Include "{files() / "tackroom.conf"}"', ""])
 
 
 def check(config: Config, listen: str = "127.0.0.1:8000", *, user: str | None = None) -> str | None:
     """Return what is wrong with httpd's configuration, or None. The run directory must exist."""
-    for name, value in defines(config, listen, user).items():
-        if name in ("TR_DATA", "TR_RUN", "TR_SOCKET", "TR_CONF", "TR_PREFIX") and not _PLAIN.fullmatch(value):
-            return f"{name}: {value!r} has a character that httpd's rules cannot take; use letters, digits and /._+@=-"
-    if len(os.fsencode(socket(config))) > _SOCKET_LENGTH:
-        return f"{socket(config)}: longer than the {_SOCKET_LENGTH} bytes that a unix socket's path may have"
+    problem = unfit(config, defines(config, listen, user))
+    if problem is not None:
+        return problem
     try:
         vector = command(config, listen, foreground=False, user=user)
     except FileNotFoundError as error:
         return str(error)
+    return _test(vector)
+
+
+def check_file(path: Path) -> str | None:
+    """Return what is wrong with a configuration that `configuration` made, or None.
+
+    httpd's own test (-t) does not look into certificates, and a reload with one that it cannot use ends httpd; this
+    looks. Whoever asks must be able to read the key.
+    """
+    try:
+        given = dict(_DEFINE.findall(path.read_text(encoding="utf-8", errors="replace")))
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    try:
+        vector = [_binary(), "-f", str(path.absolute())]
+    except FileNotFoundError as error:
+        return str(error)
+    problem = _test(vector)
+    if problem is None and "TR_HTTPS_LISTEN" in given:
+        return unusable(Path(given["TR_CERTIFICATE"]), Path(given["TR_CERTIFICATE_KEY"]))
+    return problem
+
+
+def _test(vector: list[str]) -> str | None:
     try:
         done = subprocess.run([*vector, "-t"], capture_output=True, text=True, check=False, timeout=30)
     except (OSError, subprocess.TimeoutExpired) as error:
