@@ -1,26 +1,21 @@
-"""`tackroom serve`, and the processes that it starts.
+"""`tackroom serve`: a whole Tackroom in the foreground. The processes that it starts are in `processes`.
 
-What only these processes need is imported where they begin: it takes a third of a second, and all other subcommands are
-there without it.
+What only it needs is imported where it begins: it takes a third of a second, and all other subcommands are there
+without it.
 """
 
 import os
 import pwd
-import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
-from types import FrameType
 
 import click
 
 from wsgi_app import logging
 from wsgi_app.config import ENV_PREFIX, Config, load
-from wsgi_app.errors import TackroomError
 from wsgi_app.services import httpd
 from wsgi_app.services.children import Account
 
@@ -61,66 +56,6 @@ def serve(data: Path | None, listen: str, front: str, user: str | None) -> None:
     say = click.echo if sys.stdout.isatty() else logging.sayer("serve")
     config = _config(data_directory(data, account, say), _front(front, say), host, port)
     Server(config, host, port, account, say).run()
-
-
-@click.command(hidden=True)
-def initialise() -> None:
-    """Make or upgrade what the data directory holds, the admin token included."""
-    from wsgi_app.core import disk
-    from wsgi_app.core.gateway import open_gateway
-    from wsgi_app.services.server import UNFIT
-    from wsgi_app.store import soundness
-
-    config = load().config
-    try:
-        soundness.require_sound(config.database, largest=soundness.LARGEST_AT_START)
-        gateway = open_gateway(config)
-        gateway.access.issue_admin_token()
-        # before anybody can call: the gate may be older or newer than the database
-        gateway.strays.set_aside()
-        gateway.gate_image.rebuild()
-        gateway.close()
-    except TackroomError as error:
-        click.echo(error.message)
-        sys.exit(UNFIT)
-    except OSError as error:
-        # of anything else, rights above all, `serve` says what to do
-        if error.errno not in disk.TROUBLE:
-            raise
-        click.echo(disk.typed(error, str(config.data)).message)
-        sys.exit(UNFIT)
-
-
-@click.command(hidden=True)
-def indexer() -> None:
-    """Turn finished logs into results."""
-    from wsgi_app.core.gateway import open_gateway
-    from wsgi_app.indexer import service as indexer_service
-
-    logging.set_up("indexer")
-    config = load().config
-    indexer_service.run(open_gateway(config), config, _stop_on_signal())
-
-
-@click.command(hidden=True)
-def timer() -> None:
-    """Expire watchdogs and close logs."""
-    from wsgi_app.app import Application
-    from wsgi_app.core import traffic
-    from wsgi_app.core.gateway import open_gateway
-    from wsgi_app.core.heartbeat import TIMER, Heartbeat
-    from wsgi_app.services import timer as timer_service
-    from wsgi_app.services.accesslog import AccessLog
-    from wsgi_app.services.routes import Routes
-
-    logging.set_up("timer")
-    config = load().config
-    gateway = open_gateway(config)
-    routes = Routes(Application(gateway, config).rules, config.prefix)
-    log = AccessLog(config.run, config.run / traffic.FILE, routes)
-    duties = {"counting traffic": log.follow}
-    with closing(log):
-        timer_service.Timer(gateway, duties).run(_stop_on_signal(), Heartbeat(config.run / TIMER))
 
 
 def _address(listen: str) -> tuple[str, int]:
@@ -178,14 +113,3 @@ def _config(data: Path, front: str, host: str, port: int) -> Config:
     name = socket.getfqdn() if host in ("0.0.0.0", "[::]") else host  # noqa: S104 - compared, not bound
     os.environ[ENV_PREFIX + "BASE_URL"] = f"http://{name}:{port}{config.prefix}"
     return load().config
-
-
-def _stop_on_signal() -> threading.Event:
-    stop = threading.Event()
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
-    return stop

@@ -55,7 +55,7 @@ class Readiness:
     def look(self) -> Report:
         """Look at everything, freshly; it takes about three seconds at most and raises nothing that core refuses."""
         config = self._ground.config
-        database, schema = self._database()
+        database, schema = self.look_at_database()
         # a locked one can be read; one of another kind cannot, and must not even be opened: that may make a new one
         usable = schema.reason is None and (database.reason is None or database.readable)
         looks: tuple[Callable[[], Check], ...] = (
@@ -67,7 +67,8 @@ class Readiness:
         )
         return Report((database, schema, *(look() for look in looks)))
 
-    def _database(self) -> tuple[Check, Check]:
+    def look_at_database(self) -> tuple[Check, Check]:
+        """Look whether the database answers, and whether its schema is this program's."""
         config = self._ground.config
         try:
             revision, wanted = self._ground.db.probe(LOCK_SECONDS), self._ground.db.newest_revision()
@@ -81,8 +82,8 @@ class Readiness:
         if revision == wanted:
             return Check("database"), Check("schema")
         reason = (
-            f"the database has schema {revision}, this program wants {wanted}: start 'tackroom serve' again, of the "
-            "version that the database was upgraded by or a newer one"
+            f"the database has schema {revision}, this program wants {wanted}: start Tackroom again, of the version "
+            "that the database was upgraded by or a newer one"
         )
         return Check("database"), Check("schema", reason)
 
@@ -114,7 +115,7 @@ def look_at_logs(config: Config) -> Check:
         if not stat.S_ISDIR(root.stat().st_mode):
             return Check("logs", f"{root} is no directory: put the log tree back")
     except FileNotFoundError:
-        return Check("logs", f"{root} is not there: put the log tree back, or start 'tackroom serve' again")
+        return Check("logs", f"{root} is not there: put the log tree back, or start Tackroom again")
     except OSError as error:
         return Check("logs", f"{root} cannot be looked at: {error.strerror}")
     if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
@@ -131,7 +132,7 @@ def look_at_indexer(config: Config) -> Check:
     except OSError as error:
         return Check("indexer", f"whether it runs cannot be told: {error.strerror}")
     if not present:
-        return Check("indexer", "it does not run: 'tackroom serve' starts it again; see in its output why it ends")
+        return Check("indexer", "it does not run: see in its output why it ended, and start it again")
     beat = heartbeat.last(config.run / heartbeat.INDEXER)
     if beat is None or beat.stale:
         return Check("indexer", _silent(beat))

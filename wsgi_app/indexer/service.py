@@ -9,6 +9,7 @@ import logging
 import stat
 import threading
 import time
+from collections.abc import Callable
 
 from wsgi_app.config import Config
 from wsgi_app.core import disk, heartbeat, presence
@@ -39,13 +40,14 @@ ASK_REST = 3
 _log = logging.getLogger(__name__)
 
 
-def run(gateway: Gateway, config: Config, stop: threading.Event) -> None:
-    """Index until `stop` is set. Raises what no retry mends."""
+def run(gateway: Gateway, config: Config, stop: threading.Event, at_work: Callable[[], None] = lambda: None) -> None:
+    """Index until `stop` is set; `at_work` is called after each round. Raises what no retry mends."""
     with presence.present(config.run):
         indexer = Indexer(gateway, config)
         try:
             while not stop.is_set():
                 indexer.step()
+                at_work()
         finally:
             indexer.close()
 

@@ -1,11 +1,27 @@
-"""gunicorn's configuration, as far as it is code: what its workers inherit from their master."""
+"""gunicorn's configuration, as far as it is code: what its workers inherit from their master, and begin with."""
 
 import importlib
+import os
+from typing import Any
+
+from wsgi_app.services import pulse, sdnotify
 
 
-def on_starting(_server: object) -> None:
+def on_starting(server: Any) -> None:
     """Import the application before the workers are forked: one that was killed is replaced at once.
 
     The modules only. What is opened (the database, threads) is each worker's own.
     """
     importlib.import_module("wsgi_app.app")
+    # only a worker knows when calls can be answered: out of the master's environment, so that it does not say READY
+    server.notices = sdnotify.taken(os.environ)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Hand on to a worker whom it is to tell how it is."""
+    worker.notices = server.notices
+
+
+def post_worker_init(worker: Any) -> None:
+    """Have a worker that has loaded the application tell how it is."""
+    pulse.start(worker.notices, worker.wsgi.gateway.readiness)

@@ -9,6 +9,7 @@ from wsgi_app.core.gateway import Gateway
 from wsgi_app.core.heartbeat import Heartbeat
 from wsgi_app.errors import TackroomError
 from wsgi_app.services import httpd
+from wsgi_app.services.sdnotify import Notices
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +24,16 @@ DRIFT_ROUNDS = 4
 class Timer:
     """Does what is due, one round after the other."""
 
-    def __init__(self, gateway: Gateway, others: Mapping[str, Callable[[], None]] | None = None) -> None:
-        """`others` are duties beside core's, by what they are called."""
+    def __init__(
+        self,
+        gateway: Gateway,
+        others: Mapping[str, Callable[[], None]] | None = None,
+        notices: Notices | None = None,
+    ) -> None:
+        """`others` are duties beside core's, by what they are called; `notices` tell the service manager how it is."""
         self._gateway = gateway
         self._others = dict(others or {})
+        self._notices = notices or Notices(None, None)
         self._rounds = 0
         #: what the last round could not do, and why
         self.problems: dict[str, str] = {}
@@ -38,6 +45,7 @@ class Timer:
         while not stop.wait(ROUND_SECONDS if self._rounds else 0):
             self.round()
             heartbeat.beat(problems=self.problems)
+            self._notices.at_work()
 
     def round(self) -> None:
         """Do each duty; what a busy database or a full disk keeps from being done is put off, the rest is not."""
@@ -53,7 +61,13 @@ class Timer:
             "mending the gate": self._mend_gate,
             **self._others,
         }
-        self.problems = {name: why for name, duty in duties.items() if (why := _trouble(name, duty)) is not None}
+        problems = {}
+        for name, duty in duties.items():
+            if (why := _trouble(name, duty)) is not None:
+                problems[name] = why
+            # each may wait for a database that somebody has locked, and starting anew would not unlock it
+            self._notices.alive()
+        self.problems = problems
         self._rounds += 1
 
     def _free_lock_database(self) -> None:
