@@ -1,10 +1,25 @@
-"""Builds and installs Tackroom: the `wsgi_app` package, the `tackroom` command and the files of apache/."""
+"""Builds and installs Tackroom: the `wsgi_app` package, the `tackroom` command, the files of apache/ and ansible/."""
 
+import runpy
+from collections import defaultdict
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+
+
+def operators_files() -> list[tuple[str, list[str]]]:
+    """Return where the files of apache/ and ansible/ go, one entry a directory.
+
+    Which files these are is said in one place, for this and for the command that writes them out; whatever else lies in
+    those directories is not installed.
+    """
+    homes = defaultdict(list)
+    for file in runpy.run_path(str(HERE / "wsgi_app" / "cli" / "shipped.py"))["shipped"](HERE):
+        homes[f"share/tackroom/{file.parent}"].append(str(file))
+    return sorted(homes.items())
+
 
 setup(
     name="tackroom",
@@ -21,11 +36,7 @@ setup(
         "wsgi_app.store": ["migrations/*.mako"],
     },
     data_files=[
-        ("share/tackroom/apache", ["apache/tackroom.conf"]),
-        (
-            "share/tackroom/apache/parts",
-            ["apache/parts/405.asis", "apache/parts/408.asis", "apache/parts/control.conf", "apache/parts/logs.conf"],
-        ),
+        *operators_files(),
         ("share/man/man1", ["docs/man/tackroom.1"]),
         ("share/bash-completion/completions", ["docs/completion/bash/tackroom"]),
         ("share/zsh/site-functions", ["docs/completion/zsh/_tackroom"]),
@@ -63,6 +74,7 @@ setup(
             "webob>=1.8.9",
         ],
         "check": ["import-linter>=2.1", "lxml-stubs>=0.5", "mypy>=1.13", "ruff>=0.8", "towncrier>=24.8"],
+        "ansible": ["ansible>=11", "ansible-lint>=25"],
         "fuzz": ["atheris>=2.3"],
         "docs": ["myst-parser>=4.0", "pyyaml>=6.0", "sphinx>=8.1"],
     },

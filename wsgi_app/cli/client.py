@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,8 +11,12 @@ from urllib.parse import urljoin, urlsplit
 
 import click
 import urllib3
+from attrs import frozen
 
+from wsgi_app.cli.localserver import LocalServer, local_server
 from wsgi_app.cli.profiles import Profile, load_profiles
+from wsgi_app.cli.running import start
+from wsgi_app.cli.trust import context, mistrust
 
 DEFAULT_URL = "http://127.0.0.1:8080/"
 #: seconds before each further try of a call that may be repeated and got no answer
@@ -24,6 +29,15 @@ class Unreachable(Exception):
 
 class Stranger(Unreachable):
     """What answers at the URL is no Tackroom: it is of no use to try again."""
+
+
+class Mistrusted(Stranger):
+    """Who answers at the URL cannot show that it is who it should be: `what` is wrong, and what to do."""
+
+    def __init__(self, what: str, mend: str) -> None:
+        self.what = what
+        self.mend = mend
+        super().__init__(f"{what}: {mend}")
 
 
 class Refused(Exception):
@@ -40,13 +54,28 @@ class Refused(Exception):
 
 
 class Client:
-    """Calls to one Tackroom. With `patient`, what may be repeated is tried again when nobody answers."""
+    """Calls to one Tackroom. With `patient`, what may be repeated is tried again when nobody answers.
 
-    def __init__(self, url: str, token: str | None, *, patient: bool = True, connect_seconds: float = 5) -> None:
+    Over https it is trusted by the CAs of this machine, and by that in `ca_file`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        ca_file: Path | None = None,
+        *,
+        patient: bool = True,
+        connect_seconds: float = 5,
+    ) -> None:
         self.url = url if url.endswith("/") else url + "/"
         self.token = token
         self._again = AGAIN_AFTER if patient else ()
-        self._pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=connect_seconds, read=330), retries=False)
+        self._pool = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=connect_seconds, read=330),
+            retries=False,
+            ssl_context=None if ca_file is None else context(ca_file),
+        )
 
     @classmethod
     def from_environment(cls) -> "Client":
@@ -56,7 +85,7 @@ class Client:
         machine. Token: `TACKROOM_TOKEN` unless `TACKROOM_URL` says that it is for another URL or `--profile` has its
         own; else the profile's or this machine's, when the URL is theirs. Raises `click.ClickException`.
         """
-        return cls(*destination())
+        return destination().client()
 
     def call(
         self,
@@ -138,6 +167,8 @@ class Client:
         for pause in (*again, None):
             try:
                 response = self._pool.request(method, urljoin(self.url, path), **options)
+            except urllib3.exceptions.SSLError as error:
+                raise self._mistrusted(error) from None
             except urllib3.exceptions.HTTPError as error:
                 # silence for as long as we were to wait is an answer, too
                 if pause is None or isinstance(error, urllib3.exceptions.ReadTimeoutError):
@@ -154,9 +185,17 @@ class Client:
     def _unreachable(self, error: urllib3.exceptions.HTTPError) -> Unreachable:
         reason = str(error).rpartition(": ")[2]
         return Unreachable(
-            f"no Tackroom answers at {self.url} ({reason}): start one with 'tackroom serve', "
+            f"no Tackroom answers at {self.url} ({reason}): start one with '{start()}', "
             "or say where it is with --url, --profile or TACKROOM_URL"
         )
+
+    def _mistrusted(self, error: urllib3.exceptions.SSLError) -> Unreachable:
+        cause = error.args[0] if error.args else None
+        if not isinstance(cause, ssl.SSLError) or isinstance(cause, ssl.SSLEOFError):
+            # cut off, as any connection may be
+            return self._unreachable(error)
+        what, mend = mistrust(cause)
+        return Mistrusted(f"what answers at {self.url} {what}", mend)
 
     def _stranger(self, what: str) -> Stranger:
         return Stranger(
@@ -165,31 +204,21 @@ class Client:
         )
 
 
-class LocalServer:
-    """The Tackroom that `serve` runs on this machine, as its data directory tells."""
+@frozen
+class Destination:
+    """Where a lab is, the token for it, and the file of its CA if that is not one of this machine's."""
 
-    def __init__(self, data: Path) -> None:
-        # a directory of somebody else's may say anything; our token does not go there
-        if (data / "run" / "url").stat().st_uid not in (os.geteuid(), 0):
-            raise PermissionError(f"{data} is not ours")
-        self.data = data
-        self.url = (data / "run" / "url").read_text().strip()
-        self.token = (data / "admin.token").read_text().strip()
+    url: str
+    token: str | None
+    ca_file: Path | None
 
-
-def local_server() -> LocalServer | None:
-    """Return the first Tackroom of this machine whose files we may read, or None."""
-    given = os.environ.get("TACKROOM_DATA")
-    for data in [Path(given)] if given else [Path("var"), Path("/var/lib/tackroom")]:
-        try:
-            return LocalServer(data)
-        except OSError:
-            continue
-    return None
+    def client(self, *, patient: bool = True, connect_seconds: float = 5) -> Client:
+        """Return a client for it, as `Client` takes these. Raises `click.ClickException`."""
+        return Client(self.url, self.token, self.ca_file, patient=patient, connect_seconds=connect_seconds)
 
 
-def destination() -> tuple[str, str | None]:
-    """Return URL and token of the lab that was asked for, as `Client.from_environment` says."""
+def destination() -> Destination:
+    """Return the lab that was asked for, as `Client.from_environment` says."""
     context = click.get_current_context(silent=True)
     options = {} if context is None else context.find_root().params
     asked, url = options.get("profile"), options.get("url")
@@ -202,7 +231,8 @@ def destination() -> tuple[str, str | None]:
     local = local_server()
     theirs = profile or local
     url = _checked(given or (DEFAULT_URL if theirs is None else theirs.url))
-    return url, _token(url, profile, local, asked is not None)
+    ca_file = profile.ca_file if profile is not None and _checked(profile.url) == url else None
+    return Destination(url, _token(url, profile, local, asked is not None), ca_file)
 
 
 def _token(url: str, profile: Profile | None, local: LocalServer | None, asked: bool) -> str | None:

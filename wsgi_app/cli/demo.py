@@ -13,8 +13,9 @@ from typing import Any
 import click
 
 from wsgi_app.cli import reports
-from wsgi_app.cli.client import Client, LocalServer, Refused
+from wsgi_app.cli.client import Client, Refused
 from wsgi_app.cli.jobs import VERDICTS
+from wsgi_app.cli.localserver import LocalServer
 from wsgi_app.cli.output import window
 from wsgi_app.cli.serve import account_of, data_directory
 

@@ -5,15 +5,18 @@ from urllib.parse import urlsplit
 
 import click
 
-from wsgi_app.cli.client import Client, Refused, Unreachable, destination, local_server
+from wsgi_app.cli.client import Client, Refused, Unreachable, destination
 from wsgi_app.cli.findings import Finding
+from wsgi_app.cli.findings.certificate import certificate
 from wsgi_app.cli.findings.data import data
 from wsgi_app.cli.findings.lab import lab
 from wsgi_app.cli.findings.machine import machine
 from wsgi_app.cli.findings.server import base_url, server
+from wsgi_app.cli.findings.units import units
 from wsgi_app.cli.findings.user import profiles, settings
+from wsgi_app.cli.localserver import local_server
 from wsgi_app.cli.output import json_option, print_json
-from wsgi_app.cli.place import load_here
+from wsgi_app.cli.place import load_here, named_data
 from wsgi_app.cli.tables import printable
 
 #: exit status when something is to be mended
@@ -30,8 +33,8 @@ def doctor(context: click.Context, as_json: bool) -> None:
     """Look for what keeps Tackroom from working, and say how to mend it.
 
     Looks at the user's profiles and at the server that this command talks to; on the machine that Tackroom runs on, at
-    its settings, httpd, inotify, disk, database and gate too, without changing anything: as root or as the user that
-    runs Tackroom it sees most.
+    its settings, httpd, units, backup, certificate, inotify, disk, database and gate too, without changing anything: as
+    root or as the user that runs Tackroom it sees most.
     """
     found = []
     for finding in _findings():
@@ -72,6 +75,8 @@ def _here() -> Iterator[Finding]:
     # a machine that only talks to a Tackroom elsewhere needs none of this
     if there or _may_serve():
         yield from machine(config)
+    if config.data == named_data():
+        yield from units()
     if not there:
         yield Finding("data", f"{config.data.absolute()} is not there: Tackroom has not run here")
         return
@@ -96,13 +101,14 @@ def _here() -> Iterator[Finding]:
         yield Finding(
             "data", f"{error.filename}: {error.strerror}", "run it as root, or as the user that runs Tackroom"
         )
-    yield base_url(config)
+    shown = certificate(config.base_url) if config.base_url.startswith("https:") else None
+    yield from (finding for finding in (shown, base_url(config)) if finding is not None)
 
 
 def _may_serve() -> bool:
     """Whether the command talks to this machine: then Tackroom is to run here."""
     try:
-        url, _ = destination()
+        url = destination().url
     except click.ClickException:
         return True
     return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
@@ -120,10 +126,10 @@ def _there() -> Iterator[Finding]:
         if finding.mend is not None:
             wrong.add(finding.check)
         yield finding
-    if "server" in wrong:
+    if wrong & {"server", "certificate"}:
         return
     try:
         # a token that is void is told already, and would only be in the way
-        yield from lab(Client(client.url, None) if "token" in wrong else client)
+        yield from lab(Client(client.url, None, destination().ca_file) if "token" in wrong else client)
     except (Unreachable, Refused) as error:
         yield Finding("systems", f"the queue cannot be read: {error}", "see the findings above")

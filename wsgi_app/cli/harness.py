@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from wsgi_app.cli.arguments import SYSTEM_NAME
-from wsgi_app.cli.client import Client
+from wsgi_app.cli.client import destination
 
 
 @click.command(short_help="Claim recipes for a system and run them.", epilog="Example: tackroom harness --system bench")
@@ -25,12 +25,15 @@ def harness(system: str, once: bool, progress: bool, state: Path | None) -> None
     from wsgi_app.harnesses.local import harness as local
     from wsgi_app.harnesses.local.__main__ import default_state
 
-    client = Client.from_environment()
+    lab = destination()
+    # what is wrong with the lab's CA is told before the work begins
+    client = lab.client()
     options = local.Options(
         url=client.url,
         state=state or default_state(system),
         system=system,
         key=client.token or "",
+        ca_file="" if lab.ca_file is None else str(lab.ca_file),
         once=once,
         progress=progress or os.isatty(1),
     )

@@ -11,6 +11,7 @@ from wsgi_app.cli.arguments import NUMBER
 from wsgi_app.cli.bar import Bar, human
 from wsgi_app.cli.output import json_option, print_json
 from wsgi_app.cli.place import as_owner, owned_here
+from wsgi_app.cli.running import start
 from wsgi_app.cli.tables import printable
 from wsgi_app.config import Config
 from wsgi_app.core import presence
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 def index() -> None:
     """Look after what is known of logs: digests, results, marks.
 
-    These commands work on the data of this machine (TACKROOM_DATA, ./var or /var/lib/tackroom), whether Tackroom runs
-    or not. Root does it as the owner of the data.
+    These commands work on the data of this machine (TACKROOM_DATA, ./var, a lab controller's, or /var/lib/tackroom),
+    whether Tackroom runs or not. Root does it as the owner of the data.
     """
 
 
@@ -47,7 +48,7 @@ def status(as_json: bool) -> None:
         print_json(value)
         return
     oldest = "" if value["oldest_unsettled"] is None else f", the oldest for {value['oldest_unsettled']:.0f} s"
-    click.echo(f"indexer: {'runs' if value['running'] else 'does not run: tackroom serve starts it'}")
+    click.echo(f"indexer: {'runs' if value['running'] else 'does not run: ' + start() + ' starts it'}")
     click.echo(f"recipes that have finished and are not settled: {value['unsettled']}{oldest}")
     click.echo(f"recipes that were settled late and have logs to read: {value['late']}")
     click.echo("logs: " + ", ".join(f"{figures.logs.get(state, 0)} {state}" for state in LogState))

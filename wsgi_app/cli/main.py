@@ -8,6 +8,7 @@ import click
 
 from wsgi_app import __version__
 from wsgi_app.cli import (
+    admin,
     backup,
     completion,
     demo,
@@ -18,6 +19,7 @@ from wsgi_app.cli import (
     jobs,
     logs,
     output,
+    processes,
     queue,
     recipes,
     restore,
@@ -59,15 +61,21 @@ ENVIRONMENT = {
     "TACKROOM_TOKEN": "the token to talk with; for harness the system's key. It goes to no other URL than TACKROOM_URL",
     "TACKROOM_PROFILE": "the lab to talk to, by its name in tackroom.toml",
     "TACKROOM_KEY": "for log put: a key of the recipe",
-    "TACKROOM_DATA": "where this machine's Tackroom has its data; default ./var, then /var/lib/tackroom",
-    "TACKROOM_CONFIG": "the configuration file of a Tackroom, for serve",
+    "TACKROOM_DATA": "where this machine's Tackroom has its data; default ./var, then what /etc/tackroom/tackroom.toml "
+    "says, then /var/lib/tackroom",
+    "TACKROOM_CONFIG": "the configuration file of this machine's Tackroom; default that of a lab controller, if there "
+    "is one: /etc/tackroom/tackroom.toml",
+    "SSL_CERT_FILE": "a file of CA certificates, for https, in place of this machine's own; curl and our harness "
+    "read it too. For one lab, ca_file of its profile is better",
     "NO_COLOR": "with any text: no colours. There are none in pipes and files anyway",
     "XDG_CONFIG_HOME": "where tackroom.toml is; default ~/.config",
 }
 #: what it reads from files
 FILES = {
-    "~/.config/tackroom.toml": "labs by name: url, and token or token_file; default is the one that is meant when "
-    "nobody says which. Keep it to yourself (chmod 600) when it holds a token",
+    "~/.config/tackroom.toml": "labs by name: url, token or token_file, and ca_file, the certificate of a CA of the "
+    "lab's own; default is the one that is meant when nobody says which. Keep it to yourself (chmod 600) when it holds "
+    "a token",
+    "/etc/tackroom/tackroom.toml": "the settings of a lab controller; data in it says where its data is",
     "./var, /var/lib/tackroom": "data of the Tackroom of this machine: run/url and admin.token in it tell the command "
     "where it is, if you may read them",
 }
@@ -115,9 +123,10 @@ def tackroom(context: click.Context, profile: str | None, url: str | None) -> No
 
 
 tackroom.add_command(serve.serve)
-tackroom.add_command(serve.initialise)
-tackroom.add_command(serve.indexer)
-tackroom.add_command(serve.timer)
+tackroom.add_command(processes.initialise)
+tackroom.add_command(processes.web)
+tackroom.add_command(processes.indexer)
+tackroom.add_command(processes.timer)
 tackroom.add_command(demo.demo)
 tackroom.add_command(jobs.job)
 tackroom.add_command(recipes.recipe)
@@ -133,6 +142,7 @@ tackroom.add_command(doctor.doctor)
 tackroom.add_command(index.index)
 tackroom.add_command(backup.backup)
 tackroom.add_command(restore.restore)
+tackroom.add_command(admin.admin)
 tackroom.add_command(completion.completion)
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import click
 
-from wsgi_app.cli.client import Client, Refused, Unreachable, destination
+from wsgi_app.cli.client import Refused, Unreachable, destination
 from wsgi_app.cli.profiles import load_profiles
 
 #: what a shell takes for one word as it is: a name with a newline would be two, one with $(...) a command
@@ -28,7 +28,7 @@ def system_names(context: click.Context, _parameter: click.Parameter, incomplete
     """Return the systems of the lab that was asked for that begin like this."""
     try:
         with context.scope(cleanup=False):
-            client = Client(*destination(), patient=False, connect_seconds=SECONDS)
+            client = destination().client(patient=False, connect_seconds=SECONDS)
         # a list begins behind a name: this is the last one before those that begin like this
         after = quote(incomplete[:-1] + chr(ord(incomplete[-1]) - 1)) if incomplete else ""
         found = client.get(f"systems/?limit={MOST}&after={after}", seconds=SECONDS)["systems"]

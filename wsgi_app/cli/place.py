@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,11 @@ from wsgi_app.config import ENV_PREFIX, Config, Loaded, load
 from wsgi_app.errors import Invalid
 
 #: where `serve` keeps the data when nobody says
-PLACES = (Path("var"), Path("/var/lib/tackroom"))
+HERE = Path("var")
+#: where a lab controller keeps it
+SYSTEM_DATA = Path("/var/lib/tackroom")
+#: the settings of a lab controller; they say where its data is
+SETTINGS = Path("/etc/tackroom/tackroom.toml")
 DATA = ENV_PREFIX + "DATA"
 FILE = ENV_PREFIX + "CONFIG"
 
@@ -21,16 +26,44 @@ FILE = ENV_PREFIX + "CONFIG"
 def load_here(environ: Mapping[str, str] | None = None) -> Loaded:
     """Read the settings as this machine's Tackroom has them: of the data that is here, when nobody says which.
 
-    Raises `Invalid`.
+    That is ./var, else what a lab controller's settings name, else what is in /var/lib/tackroom. Raises `Invalid`.
     """
     environ = os.environ if environ is None else environ
     if environ.get(DATA) or environ.get(FILE):
         return load(environ)
-    here = next((place for place in PLACES if (place / "tackroom.db").exists()), None)
-    if here is None:
-        return load(environ)
-    loaded = load({**environ, DATA: str(here)})
+    if _holds(HERE):
+        return _load(environ, HERE)
+    if SETTINGS.exists():
+        return load({**environ, FILE: str(SETTINGS)})
+    return _load(environ, SYSTEM_DATA) if _holds(SYSTEM_DATA) else load(environ)
+
+
+def _holds(place: Path) -> bool:
+    return (place / "tackroom.db").exists()
+
+
+def _load(environ: Mapping[str, str], place: Path) -> Loaded:
+    loaded = load({**environ, DATA: str(place)})
     return evolve(loaded, origin={**loaded.origin, "data": "the data of this machine"})
+
+
+def named_data(file: Path = SETTINGS) -> Path | None:
+    """Return the data directory that a settings file names, None when it names none or cannot be read."""
+    try:
+        said = tomllib.loads(file.read_text(encoding="utf-8")).get("data")
+    # what is wrong with it is told where the settings are needed
+    except (OSError, ValueError):
+        return None
+    return Path(said) if isinstance(said, str) else None
+
+
+def data_places() -> list[Path]:
+    """Return where a Tackroom of this machine may have its data, the likeliest first."""
+    if given := os.environ.get(DATA):
+        return [Path(given)]
+    file = os.environ.get(FILE)
+    places = [named_data(Path(file))] if file else [HERE, named_data(), SYSTEM_DATA]
+    return [place for place in places if place is not None]
 
 
 @contextmanager

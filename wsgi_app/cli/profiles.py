@@ -13,17 +13,18 @@ from attrs import frozen
 from wsgi_app.cli.tables import printable
 
 #: what a profile may say
-_KEYS = ("url", "token", "token_file")
+_KEYS = ("url", "token", "token_file", "ca_file")
 
 
 @frozen
 class Profile:
-    """One lab: its URL and, in the file or in a file of its own, the token for it."""
+    """One lab: its URL and, in the file or in a file of its own, the token for it; and its CA, if it has one."""
 
     name: str
     url: str
     token: str | None
     token_file: Path | None
+    ca_file: Path | None
 
     def secret(self) -> str | None:
         """Return the token, None when the profile has none. Raises `click.ClickException` when its file is missing."""
@@ -98,10 +99,9 @@ def _profile(path: Path, name: str, value: dict[str, Any]) -> Profile:
         raise _wrong(path, place + "url", "is missing")
     if "token" in value and "token_file" in value:
         raise _wrong(path, place + "token", "and token_file both say the token: keep one")
-    file = value.get("token_file")
     # a relative name is beside the file that says it
-    token_file = None if file is None else path.parent / Path(file).expanduser()
-    return Profile(name, value["url"], value.get("token"), token_file)
+    files = {key: path.parent / Path(value[key]).expanduser() for key in ("token_file", "ca_file") if key in value}
+    return Profile(name, value["url"], value.get("token"), files.get("token_file"), files.get("ca_file"))
 
 
 def _only(path: Path, value: dict[str, Any], known: tuple[str, ...], place: str) -> None:

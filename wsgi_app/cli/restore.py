@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pwd
 import sys
 from pathlib import Path
 
@@ -9,9 +10,13 @@ import click
 
 from wsgi_app.cli.bar import Bar, human
 from wsgi_app.cli.output import json_option, print_json
+from wsgi_app.cli.place import DATA, FILE, SETTINGS, named_data
 from wsgi_app.cli.serve import SERVICE_USER, account_of, data_directory
 from wsgi_app.cli.tables import printable
 from wsgi_app.errors import DiskFull
+
+#: whom the units of a lab controller run as
+CONTROLLER_USER = "tackroom"
 
 
 @click.command(
@@ -23,12 +28,22 @@ Examples:
 
 Exit status: 0 restored; 1 not restored: the data directory is as it was.""",
 )
-@click.option("--data", type=click.Path(path_type=Path), help="Data directory, empty or not there.  [default: ./var]")
-@click.option("--user", metavar="NAME", help=f"Whose it is to be.  [default: {SERVICE_USER} for root, else you]")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Data directory, empty or not there.  [default: the lab controller's on one, else ./var]",
+)
+@click.option(
+    "--user",
+    metavar="NAME",
+    help=f"Whose it is to be.  [default: for root {CONTROLLER_USER} on a lab controller, else {SERVICE_USER}; "
+    "else you]",
+)
 @json_option("what was restored")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 def restore(directory: Path, data: Path | None, user: str | None, as_json: bool) -> None:
-    """Make the backup in DIR the data of a Tackroom on this machine; 'tackroom serve' starts it then.
+    """Make the backup in DIR the data of a Tackroom on this machine; 'tackroom serve' starts it then, or on a lab
+    controller 'systemctl start tackroom.target'.
 
     Everything is checked before any of it can be used. What had not finished when the backup was made, queued recipes
     too, comes back Aborted: it may have run since, and nothing runs twice. Numbers that were given out since are never
@@ -36,8 +51,15 @@ def restore(directory: Path, data: Path | None, user: str | None, as_json: bool)
     """
     from wsgi_app.core.restore import Owner, Restore
 
+    environ = dict(os.environ)
+    if user is None and os.geteuid() == 0 and _is_controller():
+        user = CONTROLLER_USER
     account = account_of(user)
-    place = data_directory(data, account)
+    if data is None and not environ.get(DATA) and (named := named_data(Path(environ.get(FILE) or SETTINGS))):
+        place = named.absolute()
+        environ.setdefault(FILE, str(SETTINGS))
+    else:
+        place = data_directory(data, account)
     bar = Bar("restoring", None, sys.stderr)
 
     def complain(sentence: str) -> None:
@@ -47,7 +69,7 @@ def restore(directory: Path, data: Path | None, user: str | None, as_json: bool)
     os.umask(0o027)
     owner = None if account is None else Owner(account.uid, account.gid)
     try:
-        done = Restore(directory.absolute(), place, owner, bar.reach, complain, os.environ).run()
+        done = Restore(directory.absolute(), place, owner, bar.reach, complain, environ).run()
     except (DiskFull, OSError) as error:
         raise click.ClickException(_reason(error, place)) from None
     finally:
@@ -73,6 +95,15 @@ def restore(directory: Path, data: Path | None, user: str | None, as_json: bool)
         )
     if done.unfinished:
         click.echo(f"a younger backup into {directory} was broken off: this is the one before it", err=True)
+
+
+def _is_controller() -> bool:
+    """Whether this is a lab controller: its settings are in /etc, and its units' user is there."""
+    try:
+        pwd.getpwnam(CONTROLLER_USER)
+    except KeyError:
+        return False
+    return SETTINGS.exists()
 
 
 def _reason(error: "DiskFull | OSError", place: Path) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import click
 from attrs import frozen
 
-from wsgi_app.cli.client import DEFAULT_URL, destination, local_server
+from wsgi_app.cli.client import DEFAULT_URL, destination
+from wsgi_app.cli.localserver import local_server
 from wsgi_app.cli.output import json_option, print_json, print_table
 from wsgi_app.cli.place import load_here
 from wsgi_app.cli.profiles import load_profiles
@@ -79,11 +80,14 @@ def _server(loaded: Loaded) -> Iterator[Shown]:
 
 def _command() -> Iterator[Shown]:
     """Yield what this command works with: which URL, which token, and why these."""
-    url, token = destination()
+    lab = destination()
+    token = lab.token
     labs = load_profiles()
     yield Shown("profiles", str(labs.path), "there is none" if not labs.path.exists() else f"{len(labs.labs)} labs")
-    yield Shown("url", without_password(url), _origin_of_url())
+    yield Shown("url", without_password(lab.url), _origin_of_url())
     yield Shown("token", None if token is None else hidden(token), "nobody says" if token is None else _origin(token))
+    labs_own = None if lab.ca_file is None else str(lab.ca_file)
+    yield Shown("ca_file", labs_own, "the CAs of this machine are trusted" if labs_own is None else "the lab's")
 
 
 def _origin_of_url() -> str:

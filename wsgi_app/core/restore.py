@@ -234,5 +234,10 @@ class Restore:
                     filecopy.sync_directory(self.data)
                 (staging / name).rename(self.data / name)
         filecopy.sync_directory(self.data)
+        run = self.data / "run"
+        if not run.exists():
+            # systemd would make it for its socket, and as root's
+            run.mkdir(mode=0o750)
+            self._give(run)
         shutil.rmtree(staging)
         filecopy.sync_directory(self.data)

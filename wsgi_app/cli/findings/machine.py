@@ -8,11 +8,14 @@ from pathlib import Path
 from inotify_simple import INotify, flags
 
 from wsgi_app.cli.findings.finding import Finding
-from wsgi_app.cli.place import as_owner
+from wsgi_app.cli.place import SETTINGS, as_owner, named_data
+from wsgi_app.cli.running import by_units, restart
 from wsgi_app.config import Config
 from wsgi_app.services import httpd
 
 INOTIFY = Path("/proc/sys/fs/inotify")
+#: what a lab controller's httpd runs with
+HTTPD_CONF = SETTINGS.with_name("httpd.conf")
 #: less than that is little: one watch a directory, some directories a running recipe; one instance an indexer, and
 #: other programs of the same user have theirs; events that come while the indexer reads
 LITTLE = {"max_user_watches": 8192, "max_user_instances": 16, "max_queued_events": 4096}
@@ -30,7 +33,9 @@ def machine(config: Config) -> Iterator[Finding]:
     yield from _limits()
     if config.logs.is_dir():
         yield _watching(config)
-    yield _descriptors(config)
+    # a unit has limits of its own
+    if not by_units():
+        yield _descriptors(config)
 
 
 def _httpd(config: Config) -> Finding:
@@ -39,17 +44,20 @@ def _httpd(config: Config) -> Finding:
         return Finding(
             "httpd",
             "httpd with mod_dav_fs is not installed: logs go through Python",
-            "install it (Debian: apt-get install apache2-bin) and start 'tackroom serve' again",
+            f"install it (Debian: apt-get install apache2-bin) and {restart('httpd')}",
         )
     modules = httpd.modules()
     wanted = set(_MODULE.findall((httpd.files() / "tackroom.conf").read_text(encoding="utf-8"))) - _BUILT_IN
     missing = sorted(name for name in wanted if modules is None or not (modules / name).is_file())
     if missing:
         return Finding("httpd", f"httpd lacks {', '.join(missing)}", f"install the package that has it in {modules}")
-    if config.run.is_dir():
+    problem, mend = None, "mend what it names"
+    if config.data == named_data() and HTTPD_CONF.exists():
+        problem, mend = httpd.check_file(HTTPD_CONF), "run the play again: it writes it anew"
+    elif config.run.is_dir():
         problem = httpd.check(config)
-        if problem is not None:
-            return Finding("httpd", f"httpd does not accept its configuration: {problem}", "mend what it names")
+    if problem is not None:
+        return Finding("httpd", f"httpd does not accept its configuration: {problem}", mend)
     return Finding("httpd", f"httpd: {found}, with all modules")
 
 

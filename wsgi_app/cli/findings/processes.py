@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wsgi_app.cli.findings.finding import Finding
+from wsgi_app.cli.running import output
 from wsgi_app.clock import Mark, rfc3339
 from wsgi_app.config import Config
 from wsgi_app.core import heartbeat
@@ -15,14 +16,13 @@ NEARLY = 0.8
 #: seconds for which a step of the clock is told
 RECENT = 86400.0
 
-_OUTPUT = "see in the output of 'tackroom serve' why"
 _PROC = Path("/proc")
 
 
 def processes(config: Config) -> Iterator[Finding]:
-    """Look at the processes of `serve`, which runs or was killed."""
-    yield _at_work(look_at_indexer(config), f"{_OUTPUT} it ends or lags")
-    yield _at_work(look_at_timer(config), f"{_OUTPUT} it ends, or what it waits for")
+    """Look at the processes of a Tackroom that runs or was killed."""
+    yield _at_work(look_at_indexer(config), f"see why it ends or lags: {output('indexer')}")
+    yield _at_work(look_at_timer(config), f"see why it ends, or what it waits for: {output('timer')}")
     yield from _watches(config)
     yield from _files(config)
 

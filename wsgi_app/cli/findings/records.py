@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from wsgi_app.cli.findings.finding import Finding
 from wsgi_app.cli.place import as_owner
+from wsgi_app.cli.running import output, start, stop
 from wsgi_app.clock import SteadyClock
 from wsgi_app.config import Config
 from wsgi_app.core.change import Ground
@@ -31,8 +32,6 @@ LOCK_SECONDS = 2.0
 #: errors that come from what is around the file
 _ELSEWHERE = ("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_FULL", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")
 
-RESTORE = "stop 'tackroom serve', move the data directory aside, and restore a backup: tackroom restore DIR"
-
 
 def records(config: Config) -> Iterator[Finding]:
     """Look at the database; what needs a sound one of this program's version comes after that is known."""
@@ -46,7 +45,8 @@ def records(config: Config) -> Iterator[Finding]:
                 return
             trouble, version = str(error), None
         if trouble != "ok":
-            yield Finding("database", f"{config.database}: {trouble}", RESTORE)
+            mend = f"{stop()}, move the data directory aside, and restore a backup: tackroom restore DIR"
+            yield Finding("database", f"{config.database}: {trouble}", mend)
             return
         yield Finding("database", f"{config.database} is sound")
         wanted = _newest_schema()
@@ -54,7 +54,7 @@ def records(config: Config) -> Iterator[Finding]:
             yield Finding(
                 "schema",
                 f"the database has schema {version}, this program wants {wanted}",
-                "run the program that 'tackroom serve' runs; its start brings an older database up to date",
+                f"run the program that Tackroom here runs; its start ({start()}) brings an older database up to date",
             )
             return
         yield Finding("schema", f"schema {version}")
@@ -106,7 +106,8 @@ def _gate(ground: Ground) -> Finding:
         return Finding(
             "gate",
             f"the gate is not what the database says, of recipes {which}",
-            "'tackroom serve' mends it at its start and every minute: start it, or see why its timer does not run",
+            f"Tackroom mends it at its start and every minute: {start()}; or see why the timer does not: "
+            f"{output('timer')}",
         )
     return Finding("gate", "the gate is what the database says")
 
@@ -117,7 +118,7 @@ def _watchdogs(tx: Connection, now: float) -> Finding:
         return Finding(
             "timer",
             f"{len(late)} recipe sets are past their watchdogs, and nobody has aborted them",
-            "the timer does not run: start 'tackroom serve', or see in its output why the timer ends",
+            f"the timer does not run: {start()}; or see why it ends: {output('timer')}",
         )
     return Finding("timer", "no watchdog is overdue")
 
@@ -127,7 +128,7 @@ def _index(config: Config, tx: Connection, now: float) -> Finding:
     waiting = census.unsettled(tx)
     late = [recipe.id for recipe in recipes.late_recipes(tx)]
     most = config.settle_seconds + OVERDUE_SECONDS
-    mend = "the indexer does not run, or cannot read them: start 'tackroom serve', or see its output"
+    mend = f"the indexer does not run, or cannot read them: {start()}; or see {output('indexer')}"
     if late:
         shown = " ".join(map(str, late[:10]))
         return Finding(

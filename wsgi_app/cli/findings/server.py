@@ -6,18 +6,22 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from wsgi_app import __version__
-from wsgi_app.cli.client import Client, LocalServer, Refused, Unreachable
+from wsgi_app.cli.client import Client, Mistrusted, Refused, Unreachable
 from wsgi_app.cli.findings.finding import Finding
+from wsgi_app.cli.localserver import LocalServer
+from wsgi_app.cli.running import by_units, restart
 from wsgi_app.config import STARS, Config, without_password
 
-#: what to do about what the server says of itself
+#: what to do about what the server says of itself; it may be elsewhere, and run in either way
 MENDS = {
     "database": "locked: see on the server who holds it (fuser); gone or damaged: put it back, or tackroom restore DIR",
-    "schema": "start 'tackroom serve' again, of the version that the database is of or a newer one",
-    "gate": "'tackroom serve' mends it every minute: see why its timer does not, and who changes DATA/gate",
+    "schema": "start Tackroom again, of the version that the database is of or a newer one",
+    "gate": "the timer mends it every minute: see in its output why it does not, and who changes DATA/gate",
     "logs": "put the log tree back, writable for the user that runs Tackroom",
-    "indexer": "see in the output of 'tackroom serve' why it ends or lags; raise the limits that it names by sysctl",
-    "timer": "see in the output of 'tackroom serve' why it ends, or what it waits for",
+    "indexer": "see in the indexer's output (journalctl -u tackroom-indexer, or what 'tackroom serve' says) why it "
+    "ends or lags; raise the limits that it names by sysctl",
+    "timer": "see in the timer's output (journalctl -u tackroom-timer, or what 'tackroom serve' says) why it ends, "
+    "or what it waits for",
     "disk": "make room, mount it to be written, or put back what is gone: it heals by itself then",
 }
 #: seconds by which clocks may differ: the Date header knows whole ones
@@ -29,6 +33,9 @@ def server(client: Client, local: LocalServer | None) -> Iterator[Finding]:
     try:
         client.call("GET", "livez")
         found = list(_readiness(client))
+    except Mistrusted as error:
+        yield Finding("certificate", error.what, error.mend)
+        return
     except Unreachable as error:
         yield Finding("server", f"no answer at {client.url}", str(error))
         return
@@ -61,16 +68,20 @@ def _readiness(client: Client) -> Iterator[Finding]:
         yield Finding("ready", "the server is ready")
 
 
-def base_url(config: Config) -> Finding:
-    """Look whether the URL that others are told leads here."""
+def base_url(config: Config) -> Finding | None:
+    """Look whether the URL that others are told leads here; None when only the certificate is wrong."""
     shown = without_password(config.base_url)
     if not config.base_url:
         return Finding("base_url", "base_url is not set: serve tells others the address that it listens on")
     mend = "set base_url to the URL under which the systems reach this Tackroom, with a slash at its end"
+    if by_units():
+        mend = "run the play again, with the name in lab_controller_name by which the systems reach this machine"
     if not (config.base_url.startswith(("http://", "https://")) and config.base_url.endswith(config.prefix)):
         return Finding("base_url", f"base_url is {shown}: no http URL that ends in {config.prefix}", mend)
     try:
         Client(config.base_url, None).call("GET", "livez", seconds=10)
+    except Mistrusted:
+        return None
     except (Unreachable, Refused) as error:
         return Finding("base_url", f"base_url is {shown}: {str(error).replace(config.base_url, shown)}", mend)
     return Finding("base_url", f"base_url is {shown}, and it answers")
@@ -110,7 +121,7 @@ def _token(client: Client, local: LocalServer | None) -> Finding:
             return Finding("token", f"the token is not taken: {error}", "see what the server's output says")
         if local is not None and client.token == local.token:
             file: Path = local.data / "admin.token"
-            mend = f"remove {file} and start 'tackroom serve' again: it makes a new one"
+            mend = f"remove {file} and {restart()}: it makes a new one"
         else:
             mend = "an admin makes another: tackroom token create NAME; say it in TACKROOM_TOKEN or your profile"
         return Finding("token", f"the token {client.token[:4]}{STARS} is void or has expired", mend)

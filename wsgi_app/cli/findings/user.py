@@ -42,5 +42,7 @@ def settings() -> Finding:
     try:
         load_here()
     except Invalid as error:
+        if isinstance(error.__context__, PermissionError):
+            return Finding("settings", error.message, "run it as root, or as the user that runs Tackroom")
         return Finding("settings", error.message, "mend it where it was set; docs: reference, settings")
     return Finding("settings", "the settings can be read")

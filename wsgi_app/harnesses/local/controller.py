@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 
+from wsgi_app.harnesses.local.mistrust import mistrust
+
 TIMEOUT = 60.0  #: seconds without a byte after which a call counts as failed
 FIRST_DELAY = 1.0
 DELAY_FACTOR = 1.5
@@ -54,6 +56,7 @@ class Address(NamedTuple):
     port: int
     prefix: str  #: "" or "/lab": without a trailing slash
     password: str  #: from the userinfo of the URL, or ""
+    ca_file: str = ""  #: whose CAs are trusted over https beside those of this system
 
     @property
     def url(self) -> str:
@@ -157,7 +160,7 @@ class Controller:
                 answer = self._exchange(method, path, body, dict(headers or {}))
             except (OSError, http.client.HTTPException) as error:
                 self.close()
-                trouble = str(error) or type(error).__name__
+                trouble = mistrust(error) or str(error) or type(error).__name__
             else:
                 if 200 <= answer.status < 300:
                     return answer
@@ -204,8 +207,15 @@ class Controller:
         left = TIMEOUT if self._until is None else self._until - time.monotonic()
         timeout = max(1.0, min(left, TIMEOUT))
         if self.base.scheme == "https":
-            return http.client.HTTPSConnection(host, port, timeout=timeout, context=ssl.create_default_context())
+            return http.client.HTTPSConnection(host, port, timeout=timeout, context=self._trust())
         return http.client.HTTPConnection(host, port, timeout=timeout)
+
+    def _trust(self) -> ssl.SSLContext:
+        # anew for each connection: CAs may be installed meanwhile
+        context = ssl.create_default_context()
+        if self.base.ca_file:
+            context.load_verify_locations(self.base.ca_file)
+        return context
 
 
 def _complaint(answer: Answer) -> tuple[str, str]:

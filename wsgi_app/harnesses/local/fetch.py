@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import unquote, urldefrag, urlsplit
 
+from wsgi_app.harnesses.local.mistrust import mistrust
 from wsgi_app.harnesses.local.removal import remove
 
 DOWNLOAD_LIMIT = 1024**3  #: bytes
@@ -74,7 +75,7 @@ def _download_patiently(url: str, target: Path, pause: float) -> None:
                 raise CannotFetch(f"{url}: {error.code} {error.reason}") from error
         except (OSError, ValueError, HTTPException) as error:
             if attempt == ATTEMPTS or url.startswith("file:"):
-                raise CannotFetch(f"{url}: {error or type(error).__name__}") from error
+                raise CannotFetch(f"{url}: {mistrust(error) or error or type(error).__name__}") from error
         time.sleep(pause * 2 ** (attempt - 1))
     return None
 

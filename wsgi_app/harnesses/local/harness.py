@@ -46,6 +46,7 @@ class Options:
     key: str = ""
     once: bool = False  #: leave after one recipe
     progress: bool = False  #: show uploads on standard output
+    ca_file: str = ""  #: whose CAs are trusted over https beside those of this system
 
 
 def run(options: Options) -> int:
@@ -80,7 +81,7 @@ class Harness:
     def __init__(self, options: Options, store: Store) -> None:
         self._options = options
         self._store = store
-        self._base = address(options.url)
+        self._base = address(options.url)._replace(ca_file=options.ca_file)
         self._key = options.key or self._base.password
         self._show = sys.stdout if options.progress else None
 
