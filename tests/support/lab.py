@@ -108,6 +108,10 @@ class Lab:
 
         until(listening, "Tackroom listening", 60)
 
+    def words(self) -> str:
+        """Return what its processes have said."""
+        return self.said.read_text()
+
     def stop(self) -> int:
         """End it by SIGTERM and return its exit status."""
         assert self.process is not None
@@ -144,7 +148,7 @@ class Lab:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, key: str = ""
     ) -> Answer:
         """Make one call, as admin unless there is a key."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = self.connect(60)
         try:
             sent = {"Authorization": f"Bearer {key or self.token}", **(headers or {})}
             connection.request(method, path, body, sent)
@@ -152,6 +156,10 @@ class Lab:
             return Answer(response.status, dict(response.getheaders()), response.read())
         finally:
             connection.close()
+
+    def connect(self, timeout: float) -> http.client.HTTPConnection:
+        """Return a connection to its front door that is opened by the first call, or by `connect`."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def post(self, path: str, value: object) -> Any:
         """POST a JSON value as admin and return the answer's."""

@@ -1,88 +1,33 @@
 """A whole Debian 12, booted: systemd-nspawn on a tree of debootstrap's. What `make test-ansible` provisions.
 
 Machines share this one's network: whatever listens on them listens on 127.0.0.1, on ports of its own. The names of all
-machines are in the /etc/hosts of each. A tree inherits this machine's way to the package registries: apt's sources and
-settings, pip's configuration, the certificates that are trusted. Needs root, debootstrap and systemd-container.
+machines are in the /etc/hosts of each. Needs root, debootstrap and systemd-container.
 """
 
 import contextlib
-import hashlib
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from attrs import define, field, frozen
+from attrs import define, field
+from debian import Base, run
 from lab import free_port
+from pages import ROOT
 from waiting import until
 
-#: packages of the smallest machine that can be reached: an installer leaves more than that
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "ca-certificates", "sudo")
+#: where machines are kept, and their base for the next time
+PLACE = ROOT / "build/machines"
 #: seconds until a machine must be up; it takes one when nothing else runs
 BOOT_SECONDS = 90.0
 #: seconds until it must have gone down
 POWER_OFF_SECONDS = 90.0
 #: seconds that a command may take when nobody says
 COMMAND_SECONDS = 300.0
-#: what would fetch packages, or look for disks, in the middle of a test
-IDLE_UNITS = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "dpkg-db-backup.timer", "ssh.socket")
-#: which names in the environment are the way to the registries
-WAY_OUT = re.compile(r"PIP_|SSL_CERT_|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|https?_proxy|no_proxy", re.IGNORECASE)
-
-_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n", re.DOTALL)
-_BUNDLE = Path("etc/ssl/certs/ca-certificates.crt")
-
-
-@frozen
-class Base:
-    """A tree that machines are copied from, made once: in `directory`, by what it is made of."""
-
-    directory: Path
-
-    def tree(self) -> Path:
-        """Return the tree, made now if need be; it takes about a minute."""
-        sources = _apt_sources()
-        recipe = "\n".join([*PACKAGES, *IDLE_UNITS, *sources.values(), *_environment(), Path(__file__).read_text()])
-        tree = self.directory / f"base-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
-        if not tree.exists():
-            # one is enough, and what runs left behind is of no use
-            shutil.rmtree(self.directory, ignore_errors=True)
-            fresh = tree.with_name(tree.name + ".new")
-            fresh.mkdir(parents=True)
-            self._make(fresh, sources)
-            fresh.rename(tree)
-        return tree
-
-    def _make(self, tree: Path, sources: Mapping[str, str]) -> None:
-        mirror = re.search(r"(?:^URIs:|^deb(?: \[[^]]*\])?)\s+(\S+)", "\n".join(sources.values()), re.MULTILINE)
-        assert mirror is not None, "apt has no sources on this machine"
-        debootstrap = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", "bookworm", str(tree)]
-        _run([*debootstrap, mirror[1]], 600)
-        (tree / "etc/apt/sources.list").unlink(missing_ok=True)
-        for name, text in sources.items():
-            (tree / name).write_text(text)
-        for name in ("etc/pip.conf", "root/.config/pip/pip.conf"):
-            if Path("/", name).exists():
-                (tree / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(Path("/", name), tree / name)
-        self._trust(tree)
-        (tree / "etc/environment").write_text("".join(f"{line}\n" for line in _environment()))
-        # a machine of its own at its first boot, and nobody is asked for its language
-        (tree / "etc/machine-id").unlink(missing_ok=True)
-        _run(["systemctl", f"--root={tree}", "mask", *IDLE_UNITS, "systemd-firstboot.service"])
-
-    def _trust(self, tree: Path) -> None:
-        """Have the tree trust what this machine trusts, also when the tree's own store is made anew."""
-        known = set(_CERTIFICATE.findall((tree / _BUNDLE).read_bytes()))
-        for certificate in set(_CERTIFICATE.findall(Path("/", _BUNDLE).read_bytes())) - known:
-            name = f"host-{hashlib.sha256(certificate).hexdigest()[:12]}.crt"
-            (tree / "usr/local/share/ca-certificates" / name).write_bytes(certificate)
-        _run(["chroot", str(tree), "update-ca-certificates"])
 
 
 @define
@@ -118,7 +63,7 @@ class Machine:
     def install(self, base: Path) -> None:
         """Copy the base to be this machine's tree."""
         self.directory.mkdir(parents=True)
-        _run(["cp", "-a", "--reflink=auto", str(base), str(self.tree)])
+        run(["cp", "-a", "--reflink=auto", str(base), str(self.tree)])
         (self.tree / "etc/hostname").write_text(f"{self.name}\n")
         drop_in = f"Port {self.port}\nListenAddress 127.0.0.1\nPermitRootLogin prohibit-password\nUseDNS no\n"
         (self.tree / "etc/ssh/sshd_config.d/machine.conf").write_text(drop_in)
@@ -269,10 +214,11 @@ def machines(place: Path, names: Sequence[str]) -> Iterator[dict[str, Machine]]:
     `place` is where trees are kept; the base stays there for the next time.
     """
     base = Base(place).tree()
+    _forget_the_dead(place)
     directory = place / f"run-{os.getpid()}-{time.monotonic_ns()}"
     directory.mkdir(parents=True)
     key = directory / "key"
-    _run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)])
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)])
     made = {name: Machine(name, directory / name, key) for name in names}
     try:
         for machine in made.values():
@@ -287,32 +233,17 @@ def machines(place: Path, names: Sequence[str]) -> Iterator[dict[str, Machine]]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _run(vector: Sequence[str], seconds: float = 120.0) -> None:
-    done = subprocess.run(vector, capture_output=True, text=True, check=False, timeout=seconds)
-    assert done.returncode == 0, f"{shlex.join(vector)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+def _forget_the_dead(place: Path) -> None:
+    """Give the room back that runs left behind which were ended before they could do so."""
+    for left in place.glob("run-*"):
+        if not Path("/proc", left.name.split("-")[1]).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _children(pid: int) -> list[int]:
     with contextlib.suppress(FileNotFoundError):
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return []
-
-
-def _apt_sources() -> dict[str, str]:
-    """Return apt's sources and settings on this machine, by their paths below the root."""
-    paths = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*.sources")]
-    paths += [*Path("/etc/apt/sources.list.d").glob("*.list"), *Path("/etc/apt/apt.conf.d").glob("*")]
-    skipped = ("docker-", "20packagekit")
-    return {
-        str(path.relative_to("/")): path.read_text()
-        for path in sorted(paths)
-        if path.is_file() and not path.name.startswith(skipped)
-    }
-
-
-def _environment() -> list[str]:
-    """Return how this machine reaches the registries, as lines of an environment file."""
-    return sorted(f"{name}={value}" for name, value in os.environ.items() if WAY_OUT.match(name))
 
 
 def _package_files() -> list[Path]:

@@ -60,7 +60,7 @@ class Following:
 @contextmanager
 def following(lab: Lab, query: str = "", headers: Mapping[str, str] | None = None) -> Iterator[Following]:
     """Open a stream as admin."""
-    connection = http.client.HTTPConnection("127.0.0.1", lab.port, timeout=40)
+    connection = lab.connect(40)
     try:
         sent = {"Authorization": f"Bearer {lab.token}", "Accept": "text/event-stream", **(headers or {})}
         connection.request("GET", f"/events{query}", headers=sent)

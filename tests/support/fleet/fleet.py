@@ -25,6 +25,10 @@ class Fleet:
 
     lab: Lab
     seed: str
+    #: not in the same lab twice: its systems are tagged with it, and its jobs ask for them
+    name: str = "fleet"
+    harnesses: int = HARNESSES
+    submitters: int = SUBMITTERS
     ledger: Ledger = field(factory=Ledger)
     pages: PageReader = field(init=False)
     stream: StreamReader = field(init=False)
@@ -38,20 +42,20 @@ class Fleet:
 
     def __attrs_post_init__(self) -> None:
         """Know whom it consists of."""
-        self.pages = PageReader(self.lab.port, self.ledger.tally, self.lab.token)
+        self.pages = PageReader(self.lab, self.ledger.tally, self.lab.token)
         self.stream = StreamReader(self.lab, self.ledger.tally)
 
     def start(self) -> None:
         """Add the systems, and begin."""
         lab, ledger = self.lab, self.ledger
-        for number in range(HARNESSES):
-            name = f"system-{number}"
-            lab.post("/systems/", {"name": name})
+        for number in range(self.harnesses):
+            name = f"{self.name}-system-{number}"
+            lab.post("/systems/", {"name": name, "tags": [self.name]})
             key = lab.post(f"/systems/{name}/key", {})["key"]
-            harness = Harness(lab.port, ledger, name, key, self.seed)
+            harness = Harness(lab, ledger, name, key, self.seed)
             self._begin(self._running, partial(harness.run, self._no_more_work.is_set))
-        for number in range(SUBMITTERS):
-            submitter = Submitter(lab.port, ledger, lab.token, f"ci-{number}", self.seed)
+        for number in range(self.submitters):
+            submitter = Submitter(lab, ledger, lab.token, f"{self.name}-ci-{number}", self.seed, self.name)
             self._begin(self._submitting, partial(submitter.run, self._no_more_jobs.is_set))
         self._begin(self._reading, partial(self.pages.run, self._read_all))
         self._begin(self._reading, partial(self.stream.run, self._read_all))
@@ -75,6 +79,12 @@ class Fleet:
             if thread.is_alive():
                 self.ledger.troubles.append("a reader of events does not come to the end of them")
         return settled
+
+    def leave(self) -> None:
+        """Stop as soon as the calls under way are answered, whatever is left undone. A finished fleet has left."""
+        self._no_more_jobs.set()
+        self._no_more_work.set()
+        self._last = -1 if self._last is None else self._last
 
     def _read_all(self, read: int) -> bool:
         return self._last is not None and read >= self._last

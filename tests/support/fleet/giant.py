@@ -1,7 +1,6 @@
 """One log of many gigabytes, sent in the largest ranges there may be."""
 
 import hashlib
-import http.client
 import time
 from typing import Any
 
@@ -24,6 +23,10 @@ class Giant:
     indexed: float
     #: whether it is listed as finished with the size and the digest that it must have
     right: bool
+    #: which job, where it is served, and what it must be
+    job: int
+    path: str
+    sha256: str
 
 
 def upload(lab: Lab, size: int) -> Giant:
@@ -33,18 +36,19 @@ def upload(lab: Lab, size: int) -> Giant:
     task = f"/recipes/{recipe['id']}/tasks/{recipe['tasks'][0]['id']}"
     assert lab.call("POST", f"{task}/status", b"status=Running", FORM, recipe["key"]).status == 204
     begun = time.monotonic()
-    digest = _send(lab, f"{task}/logs/taskout.log", recipe["key"], size)
+    where = job["id"], f"{task}/logs/taskout.log"
+    digest = _send(lab, where[1], recipe["key"], size)
     sent = time.monotonic() - begun
     assert lab.call("POST", f"{task}/status", b"status=Completed", FORM, recipe["key"]).status == 204
     begun = time.monotonic()
     log = until(lambda: _finished(lab, job["recipe_sets"][0]["recipes"][0]["id"]), "the giant's index", INDEX_SECONDS)
-    return Giant(sent, time.monotonic() - begun, (log["size"], log["sha256"]) == (size, digest))
+    return Giant(sent, time.monotonic() - begun, (log["size"], log["sha256"]) == (size, digest), *where, digest)
 
 
 def _send(lab: Lab, path: str, key: str, size: int) -> str:
     digest = hashlib.sha256()
     block = content("giant", LINE, CHUNK)
-    connection = http.client.HTTPConnection("127.0.0.1", lab.port, timeout=60)
+    connection = lab.connect(60)
     for first in range(0, size, CHUNK):
         # each chunk begins with a line of its own
         body = (content(f"giant {first}", 0, LINE) + block)[: min(CHUNK, size - first)]

@@ -13,6 +13,7 @@ from attrs import define, field
 from fleet.content import content
 from fleet.ledger import Ledger, Meeting, Reported, Run, WrittenLog
 from fleet.line import Line, Reply, basic, bearer
+from lab import Lab
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
@@ -33,7 +34,7 @@ class Refused(Exception):
 class Harness:
     """Runs one recipe after the other on a system, until it is told to stop."""
 
-    port: int
+    lab: Lab
     ledger: Ledger
     system: str
     #: the system's own key
@@ -43,7 +44,7 @@ class Harness:
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Claim and run recipes; when it is told to stop, only after the one that it has. Raises what went wrong."""
-        line = Line(self.port, self.ledger.tally, bearer(self.key))
+        line = Line(self.lab, self.ledger.tally, bearer(self.key))
         try:
             while not stop():
                 path = f"/systems/{self.system}/claim?wait={CLAIM_SECONDS}"
@@ -73,7 +74,7 @@ class Execution:
         rng = random.Random(f"{harness.seed} {harness.system} {number}")  # noqa: S311 - no secret
         key, name = recipe["key"], recipe["id"]
         authorization = bearer(key) if rng.random() < 0.5 else basic(name, key)
-        line = Line(harness.port, harness.ledger.tally, authorization)
+        line = Line(harness.lab, harness.ledger.tally, authorization)
         # its submitter has named the task so
         record = Run(name, recipe["job"], harness.system, recipe["tasks"][0]["name"] == ABANDONED)
         harness.ledger.runs.append(record)

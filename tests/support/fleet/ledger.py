@@ -84,7 +84,7 @@ class Tally:
             return sum(self.calls[kind, "2xx"] for kind in ("put", "result", "status"))
 
     def count(self, kind: str, outcome: str) -> None:
-        """Note one attempt: `2xx`, `4xx`, `5xx`, or `cut` when there was no answer."""
+        """Note one attempt: `2xx`, `4xx`, `5xx`, `cut` without an answer, `idle` when a kept connection had gone."""
         with self._lock:
             self.calls[kind, outcome] += 1
 

@@ -6,11 +6,14 @@ are shorter than its 3 s and more.
 
 import base64
 import http.client
+import select
+import ssl
 import time
 from collections.abc import Mapping
 
 from attrs import define, field, frozen
 from fleet.ledger import Tally
+from lab import Lab
 
 PAUSE = 0.1
 LONGEST_PAUSE = 1.0
@@ -22,6 +25,16 @@ GIVE_UP_WAITING = 240.0
 PATIENCE = 30.0
 #: seconds that a waiting call may be held longer than it has asked for, on a busy machine
 MARGIN = 15.0
+
+
+#: how a kept connection is found to be gone when a call is sent over it
+GOODBYES = (
+    http.client.RemoteDisconnected,
+    BrokenPipeError,
+    ConnectionResetError,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+)
 
 
 class Unanswered(Exception):
@@ -53,10 +66,12 @@ def basic(recipe: int, key: str) -> str:
 class Line:
     """A connection that is opened again whenever it breaks. For one thread."""
 
-    port: int
+    lab: Lab
     tally: Tally
     authorization: str
     _connection: http.client.HTTPConnection | None = field(default=None)
+    #: whether it has answered a call
+    _kept: bool = field(default=False)
 
     def call(
         self,
@@ -84,7 +99,10 @@ class Line:
                 return Reply(reply.status, reply.headers, reply.body, attempts)
             if time.monotonic() - begun > (GIVE_UP if wait is None else GIVE_UP_WAITING):
                 raise Unanswered(f"{method} {path}: sent {attempts} times without an answer: {reply}")
-            time.sleep(pause)
+            # one that was kept and has gone meanwhile is opened again at once, as every client does
+            if reply is not None or not self._kept:
+                time.sleep(pause)
+            self._kept = False
             pause = min(LONGEST_PAUSE, pause * 1.5)
 
     def close(self) -> None:
@@ -93,28 +111,37 @@ class Line:
             self._connection.close()
             self._connection = None
 
+    def _open(self) -> http.client.HTTPConnection:
+        """Return the connection; what a kept one says unasked is good-bye, and it is opened again."""
+        if self._connection is not None and select.select([self._connection.sock], [], [], 0)[0]:
+            self.close()
+        if self._connection is None:
+            self._kept = False
+            self._connection = self.lab.connect(PATIENCE)
+            self._connection.connect()
+        return self._connection
+
     def _attempt(
         self, kind: str, method: str, path: str, body: bytes | None, headers: Mapping[str, str], wait: float | None
     ) -> Reply | None:
         begun = time.monotonic()
         patience = PATIENCE if wait is None else wait + MARGIN
-        if self._connection is None:
-            self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
-            if self._connection.sock is None:
-                self._connection.connect()
-            self._connection.sock.settimeout(patience)
-            self._connection.request(method, path, body, dict(headers))
-            response = self._connection.getresponse()
+            connection = self._open()
+            connection.sock.settimeout(patience)
+            connection.request(method, path, body, dict(headers))
+            response = connection.getresponse()
             reply: Reply | None = Reply(response.status, dict(response.getheaders()), response.read(), 1)
         except TimeoutError:
             raise Unanswered(f"{method} {path} hung: no answer in {patience} s") from None
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException) as error:
             self.close()
-            self.tally.count(kind, "cut")
+            self._kept = self._kept and isinstance(error, GOODBYES)
+            self.tally.count(kind, "idle" if self._kept else "cut")
             reply = None
         else:
             self.tally.count(kind, f"{response.status // 100}xx")
+            self._kept = True
             if response.will_close:
                 self.close()
         if wait is not None:

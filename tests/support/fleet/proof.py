@@ -26,13 +26,15 @@ class Proof:
 
     lab: Lab
     ledger: Ledger
+    #: jobs up to this one are not the fleet's
+    before: int = 0
     wrong: list[str] = field(factory=list)
     _database: sqlite3.Connection = field(init=False)
     _line: Line = field(init=False)
 
     def look(self, readers: Mapping[str, list[int]]) -> list[str]:
         """Return what is wrong, nothing if all is well; `readers`: the ids of events in the order each got them."""
-        self._line = Line(self.lab.port, self.ledger.tally, bearer(self.lab.token))
+        self._line = Line(self.lab, self.ledger.tally, bearer(self.lab.token))
         path = self.lab.data / "tackroom.db"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as self._database, closing(self._line):
             self._sound()
@@ -83,17 +85,18 @@ class Proof:
             self.wrong.append(trouble)
 
     def _jobs(self) -> None:
-        known = Counter(name for (name,) in self._rows("SELECT name FROM jobs"))
+        known = Counter(name for (name,) in self._rows("SELECT name FROM jobs WHERE id > ?", self.before))
         self._same(known, Counter(job.name for job in self.ledger.jobs), "the jobs, each once")
         settled = dict(self._rows("SELECT id, settled FROM jobs"))
         for job in self.ledger.jobs:
             self._same(settled.get(job.id), 1, f"job {job.id} settled")
-        late = [recipe for recipe, late in self._rows("SELECT id, late FROM recipes") if late]
+        rows = self._rows("SELECT id FROM recipes WHERE job > ? AND late", self.before)
+        late = [recipe for (recipe,) in rows]
         self._same(late, [], "recipes that were settled late")
 
     def _tasks(self) -> None:
         """Each recipe was run once, on the system that got it; its tasks are what their harness was told they are."""
-        systems = dict(self._rows("SELECT id, system FROM recipes"))
+        systems = dict(self._rows("SELECT id, system FROM recipes WHERE job > ?", self.before))
         ran = Counter(run.recipe for run in self.ledger.runs)
         self._same(set(ran), set(systems), "the recipes that ran")
         self._same([recipe for recipe, times in ran.items() if times > 1], [], "recipes that ran twice")
@@ -181,7 +184,7 @@ class Proof:
         """No upload that was cut off has left a file."""
         left = [str(path) for path in (self.lab.data / "logs").rglob(".*") if path.is_file()]
         self._same(left, [], "temporary files")
-        said = self.lab.said.read_text()
+        said = self.lab.words()
         if "Traceback" in said:
             self.wrong.append("a traceback: " + said[said.index("Traceback") :][:3000])
 
@@ -198,8 +201,8 @@ class Proof:
         for (data,) in self._database.execute("SELECT data FROM events WHERE topic = ? ORDER BY id", (topic,)):
             yield json.loads(data)
 
-    def _rows(self, query: str) -> list[tuple[Any, ...]]:
-        return self._database.execute(query).fetchall()
+    def _rows(self, query: str, *values: int) -> list[tuple[Any, ...]]:
+        return self._database.execute(query, values).fetchall()
 
     def _same(self, found: object, expected: object, what: str) -> None:
         if found != expected:

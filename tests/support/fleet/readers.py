@@ -19,7 +19,7 @@ PAGE = 500
 class PageReader:
     """Reads `GET /events?after=`, page by page."""
 
-    port: int
+    lab: Lab
     tally: Tally
     token: str
     #: in the order in which they were told
@@ -27,7 +27,7 @@ class PageReader:
 
     def run(self, enough: Callable[[int], bool]) -> None:
         """Read until that is enough of the last id."""
-        line = Line(self.port, self.tally, bearer(self.token))
+        line = Line(self.lab, self.tally, bearer(self.token))
         try:
             while not enough(last := self.seen[-1] if self.seen else 0):
                 reply = line.call("events", "GET", f"/events?after={last}&limit={PAGE}")

@@ -10,6 +10,7 @@ from attrs import define, field
 from fleet.harness import ABANDONED, Refused
 from fleet.ledger import Ledger, Submitted
 from fleet.line import Line, bearer
+from lab import Lab
 
 #: seconds that waiting for a job asks to be held
 WAIT_SECONDS = 15
@@ -21,16 +22,18 @@ LONGEST_JOB = 240.0
 class Submitter:
     """Keeps one job going."""
 
-    port: int
+    lab: Lab
     ledger: Ledger
     token: str
     name: str
     seed: str
+    #: of the systems that may run them
+    tag: str
     _number: int = field(init=False, default=0)
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Submit and wait, until it is told to stop; then only wait for the job that is under way."""
-        line = Line(self.port, self.ledger.tally, bearer(self.token))
+        line = Line(self.lab, self.ledger.tally, bearer(self.token))
         try:
             while not stop():
                 self._number += 1
@@ -39,7 +42,7 @@ class Submitter:
             line.close()
 
     def _one(self, line: Line, name: str) -> None:
-        body = json.dumps(job(random.Random(f"{self.seed} {name}"), name)).encode()  # noqa: S311 - no secret
+        body = json.dumps(job(random.Random(f"{self.seed} {name}"), name, self.tag)).encode()  # noqa: S311 - no secret
         headers = {"Content-Type": "application/json", "Idempotency-Key": name}
         begun = time.monotonic()
         reply = line.call("submit", "POST", "/jobs/", body, headers)
@@ -58,10 +61,11 @@ class Submitter:
                 raise Refused(f"job {submitted.id} is not settled after {LONGEST_JOB} s: {reply.body!r}")
 
 
-def job(rng: random.Random, name: str) -> dict[str, Any]:
+def job(rng: random.Random, name: str, tag: str) -> dict[str, Any]:
     """Return a job of one set: one, two or four recipes that meet before each task; some are left alone."""
     size = rng.choice((1, 1, 2, 4))
     abandoned = size == 1 and rng.random() < 0.2
     tasks = [{"name": ABANDONED if abandoned else f"task-{n}", "command": ["true"]} for n in range(rng.randint(1, 2))]
     visibility = rng.choice(("public", "private"))
-    return {"name": name, "visibility": visibility, "recipe_sets": [{"recipes": [{"tasks": tasks}] * size}]}
+    recipe = {"requires": {"tags": [tag]}, "tasks": tasks}
+    return {"name": name, "visibility": visibility, "recipe_sets": [{"recipes": [recipe] * size}]}
