@@ -68,9 +68,22 @@ def test_read() -> None:
     assert page.steps[1].line == 8
 
 
+def test_machines() -> None:
+    """Which machine a command is typed on holds until another is named."""
+    one, other = "<!-- typed on: one -->\n```sh\nls\n```\n", "<!-- typed on: other -->\n"
+    page = read(one + "```sh\nls\n```\n" + other + "<!-- instead: df -->\n```sh\nls\n```\n")
+    assert [(step.machine, step.command) for step in page.steps][1:] == [
+        ("one", "set -e\nls\nset +e"),
+        ("other", "df"),
+    ]
+    assert page.machines == {"one", "other"}
+    assert read(PAGE).machines == set()
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "<!-- typed on: -->",
         "<!-- not pasted: -->\n```sh\n```",
         "<!-- file: a -->\nwords",
         "<!-- given:\nsecretly\n-->",

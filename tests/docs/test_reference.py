@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 import pytest
 from pages import ROOT, code, reference
-from tackroom_reference import PARTS, command, errors, events, formats, states, urls
+from tackroom_reference import PARTS, command, errors, events, formats, roles, states, urls
 from typed import require
 
 from wsgi_app.cli.jobs import UNSETTLED, VERDICTS
@@ -29,6 +29,20 @@ def test_settings() -> None:
     assert [code(row[0])[0] for row in reference("settings").rows()] == [setting.name for setting in settings()]
     for setting in settings():
         assert setting.metadata["doc"].endswith("."), setting.name
+
+
+def test_variables() -> None:
+    """Every variable of the lab controller's role is on its page, with its type and a sentence about it."""
+    rows = reference("controller").rows("Variables")
+    assert [code(row[0])[0] for row in rows] == list(roles.specified("lab_controller"))
+    assert all(row[1] and row[2] and row[3].endswith(".") for row in rows)
+
+
+def test_units() -> None:
+    """Every unit of a lab controller is on its page, and says what it is."""
+    described = roles.described("lab_controller")
+    assert {code(row[0])[0]: row[1] for row in reference("controller").rows("Units")} == described
+    assert all(described.values())
 
 
 def test_subcommands() -> None:

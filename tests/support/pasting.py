@@ -12,6 +12,10 @@ needs stands in it. There is a Tackroom, `http://127.0.0.1:8080/`, with its data
 
 - `<!-- never pasted: REASON -->`: none of it.
 
+From there on, to the page's end or the next of its kind:
+
+- `<!-- typed on: NAME -->`: on a machine of this name, by root who has just logged in, a booted one.
+
 Right before a block:
 
 - `<!-- not pasted: REASON -->`: the block is only read.
@@ -42,7 +46,7 @@ PAGE_SECONDS = 150
 #: begins the line that tells a command's number and status; no log looks like it
 _BOUNDARY = "\x01pasted"
 _FENCE = re.compile(r"^( *)```(\w*)$")
-_MARK = re.compile(r"^ *<!-- (never pasted|not pasted|instead|file):(.*)-->$")
+_MARK = re.compile(r"^ *<!-- (never pasted|typed on|not pasted|instead|file):(.*)-->$")
 #: what looks like a mark and is none
 _COMMENT = re.compile(r"^ *<!--")
 _STATUS = "echo $?"
@@ -60,6 +64,8 @@ class Step:
     shown: str | None = None
     #: where it stands in the page, counted from 1
     line: int = 0
+    #: the machine that it is typed on; none for one in a checkout
+    machine: str | None = None
 
 
 @frozen
@@ -70,11 +76,17 @@ class Pasted:
     #: why none of it is pasted
     excuse: str | None = None
 
+    @property
+    def machines(self) -> set[str]:
+        """The machines that it is typed on; none when a checkout is enough."""
+        return {step.machine for step in self.steps if step.machine is not None}
+
 
 def read(text: str) -> Pasted:
     """Return what is pasted of a page. Raises `BadMark`."""
     page = Pasted()
     mark: tuple[str, str] | None = None
+    machine: str | None = None
     lines = iter(enumerate(text.splitlines(), 1))
     for number, line in lines:
         if found := _MARK.match(line):
@@ -85,13 +97,15 @@ def read(text: str) -> Pasted:
                 raise BadMark(f"line {number}: {kind} what?")
             if kind == "never pasted":
                 page = evolve(page, excuse=words)
+            elif kind == "typed on":
+                machine = words
             else:
                 mark = kind, words
         elif _COMMENT.match(line):
             raise BadMark(f"line {number}: no such mark")
         elif found := _FENCE.match(line):
             block = _until(lines, f"{found[1]}```", indent=len(found[1]))
-            page.steps.extend(_steps(found[2], block, mark, number))
+            page.steps.extend(evolve(step, machine=machine) for step in _steps(found[2], block, mark, number))
             mark = None
         elif line.strip() and mark is not None:
             raise BadMark(f"line {number}: the mark '{mark[0]}' stands before no block")
@@ -176,7 +190,7 @@ def paste(page: Pasted, lab: Lab) -> None:
     ]
     output = directory.with_name("typed.txt")
     script = directory.with_name("typed.sh")
-    script.write_text("".join(_typed(number, step, steps[number + 1 :]) for number, step in enumerate(steps)))
+    script.write_text(typed(steps))
     account = pwd.getpwnam(SERVICE) if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     with output.open("w") as file:
         shell = subprocess.Popen(
@@ -198,6 +212,11 @@ def paste(page: Pasted, lab: Lab) -> None:
         finally:
             end(shell, directory)
     compare(steps, _read(output))
+
+
+def typed(steps: list[Step]) -> str:
+    """Return a script for bash that does these steps; `compare` takes what it says."""
+    return "".join(_typed(number, step, steps[number + 1 :]) for number, step in enumerate(steps))
 
 
 def _typed(number: int, step: Step, later: list[Step]) -> str:

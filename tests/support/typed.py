@@ -19,6 +19,8 @@ def require(line: str) -> None:
         while rest and rest[0] in ("--url", "--profile"):
             rest = rest[2:]
         assert rest, f"which subcommand? {line}"
+        if rest == ["--version"]:
+            return
         assert rest[0] in command.commands, line
         command = command.commands[rest.pop(0)]
     there = {option for parameter in command.params for option in parameter.opts}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tackroom_reference import command, errors, events, formats, settings, states, urls
+from tackroom_reference import command, errors, events, formats, roles, settings, states, urls
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -23,7 +23,9 @@ PARTS: dict[str, Callable[..., str]] = {
     "formats": formats.formats,
     "settings": settings.settings,
     "states": states.states,
+    "units": roles.units,
     "urls": urls.urls,
+    "variables": roles.variables,
 }
 
 _BLOCK = re.compile(r"^```{tackroom} (\S+)(.*)\n```$", re.MULTILINE)
