@@ -18,7 +18,7 @@ def start() -> str:
 
 def stop() -> str:
     """Return how to stop it, as one says it to somebody."""
-    return "systemctl stop tackroom.target" if by_units() else "stop 'tackroom serve'"
+    return "systemctl stop tackroom.target 'tackroom-*'" if by_units() else "stop 'tackroom serve'"
 
 
 def restart(process: str = "web") -> str:
