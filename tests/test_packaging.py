@@ -147,6 +147,46 @@ def test_edited_files_are_not_replaced(installed: Path, tmp_path: Path) -> None:
     assert lost.exists()
 
 
+def test_nothing_is_written_or_removed_elsewhere(installed: Path, tmp_path: Path) -> None:
+    """Links in DIR lead nowhere, whatever the record says; what is in the way is named before anything is written."""
+    outside, out = tmp_path / "outside", tmp_path / "out"
+    (outside / "parts").mkdir(parents=True)
+    (outside / "file").write_text("theirs\n")
+    record = out / ".tackroom-files.json"
+
+    def refused() -> str:
+        done = install_files(installed, out, "--force")
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1), done
+        assert "nothing was written: " in done.stderr
+        assert not record.exists()
+        return done.stderr
+
+    for name in ("apache", "ansible/roles"):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).symlink_to(outside)
+        assert f"{out / name} is no directory, or a link to one" in refused()
+        (out / name).unlink()
+    (out / "ansible" / "site.yml").mkdir()
+    assert "site.yml is a directory" in refused()
+    (out / "ansible" / "site.yml").rmdir()
+    (out / "ansible" / "own").symlink_to(outside)
+    for said in (json.dumps({"files": {"ansible/own/file": hashlib.sha256(b"theirs\n").hexdigest()}}), "[" * 100000):
+        record.write_text(said)
+        assert install_files(installed, out).returncode == 0
+    assert {path.name for path in outside.rglob("*")} == {"file", "parts"}
+
+
+def test_what_was_edited_and_kept_is_not_lost(installed: Path, tmp_path: Path) -> None:
+    """A second --force does not put a younger edit where the first one was kept."""
+    install_files(installed, tmp_path)
+    edited = tmp_path / "ansible" / "site.yml"
+    for content, status in (("first\n", 0), ("second\n", 1)):
+        edited.write_text(content)
+        assert install_files(installed, tmp_path, "--force").returncode == status
+    assert edited.read_text() == "second\n"
+    assert edited.with_name("site.yml.orig").read_text() == "first\n"
+
+
 def test_files_of_an_earlier_version_are_replaced(installed: Path, tmp_path: Path) -> None:
     """What that version wrote and nobody has edited is replaced, or removed when there is no such file any more."""
     install_files(installed, tmp_path)

@@ -84,6 +84,46 @@ def test_settings_and_server_are_found(controller: Controller) -> None:
     assert there.stdout == f"{controller.place / 'other'}\n"
 
 
+@pytest.mark.parametrize("kind", ["link", "pipe", "of another user"])
+def test_no_file_is_read_for_a_token_that_the_owner_of_the_data_could_not_read(
+    controller: Controller, kind: str
+) -> None:
+    """They say where the token is sent; root, who reads anything, sends nothing else of this machine there."""
+    token, secret = controller.data / "admin.token", controller.place / "secret"
+    secret.write_text("root-s-own-secret\n")
+    secret.chmod(0o600)
+    aside = token.rename(controller.data / "aside")
+    if kind == "link":
+        token.symlink_to(secret)
+    elif kind == "pipe":
+        os.mkfifo(token)
+    elif OWNER:
+        os.link(secret, token)
+    try:
+        command = json.loads(controller.run("config", "show", "--json").stdout)["command"]
+        assert command["token"]["value"] is None
+    finally:
+        token.unlink(missing_ok=True)
+        aside.rename(token)
+    assert json.loads(controller.run("config", "show", "--json").stdout)["command"]["token"]["value"]
+
+
+def test_a_directory_that_somebody_put_here_does_not_say_where_a_token_goes(controller: Controller) -> None:
+    """Neither by a file of theirs, nor by a link to one of root's; what is in /etc holds then."""
+    here = controller.place / "elsewhere" / "var"
+    (here / "run").mkdir(parents=True)
+    (here / "admin.token").write_text("theirs\n")
+    roots = controller.place / "roots"
+    roots.write_text("http://127.0.0.1:9/\n")
+    (here / "run" / "url").symlink_to(roots)
+    try:
+        command = json.loads(controller.run("config", "show", "--json").stdout)["command"]
+        assert command["url"]["value"] == controller.url
+        assert command["token"]["origin"] == str(controller.data / "admin.token")
+    finally:
+        shutil.rmtree(here)
+
+
 def test_a_backup_comes_back(controller: Controller) -> None:
     """`backup`, `index` and `restore` work on that data, and it is again of whom the units run as."""
     assert "finished" in controller.run("index", "status").stdout

@@ -145,7 +145,7 @@ def test_profiles(lab: Lab, tmp_path: Path) -> None:
 
 def test_base_url(lab: Lab, tmp_path: Path) -> None:
     """One that leads nowhere, and one that is none; its password is not shown."""
-    for url in (f"http://me:hunter2@127.0.0.1:{free_port()}/", "lab.example"):
+    for url in (f"http://me:hunter2@127.0.0.1:{free_port()}/", "lab.example", "http://[::1/"):
         _, found = examine(here(lab, TACKROOM_BASE_URL=url), tmp_path)
         assert set(found) == {"base_url"}
         assert "hunter2" not in json.dumps(found)

@@ -1,6 +1,7 @@
 """`tackroom admin httpd-conf` and `httpd-check`: what a lab controller's httpd runs with."""
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -120,6 +121,15 @@ def test_a_configuration_is_checked_with_its_certificate(tmp_path: Path, authori
     assert "one of them is no PEM file, is damaged" in check(junk, issued.key)
     assert "the key needs a passphrase" in check(issued.certificate, secret)
     assert "nothing.pem" in check(issued.certificate, tmp_path / "nothing.pem")
+    # as somebody may write it who edits the file
+    check(issued.certificate, other.key)
+    file.write_text(
+        re.sub(r'^Define (TR_CERTIFICATE|TR_HTTPS_LISTEN) "(.*)"', r"  define \1 \2", file.read_text(), flags=re.M)
+    )
+    assert "is not the key of" in run("httpd-check", str(file), status=1)
+    file.write_text(file.read_text().replace("  define TR_CERTIFICATE ", "  define TR_OTHER "))
+    assert "TR_CERTIFICATE" in run("httpd-check", str(file), status=1)
+    check(issued.certificate, tmp_path / "nothing.pem")
     file.write_text(file.read_text() + "Nonsense On\n")
     assert "nothing.pem" in run("httpd-check", str(file), status=1)
     check(issued.certificate, issued.key, 0)

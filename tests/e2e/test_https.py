@@ -150,6 +150,13 @@ def test_the_doctor_looks_at_the_certificate(front: TlsFront, lab: Lab, authorit
     found = wrong(SSL_CERT_FILE=str(tmp_path / "none"), TACKROOM_URL=front.url)
     assert set(found) == {"certificate"}
     assert "is not trusted here" in found["certificate"]
+    # a URL may have a password, or be none
+    named = front.url.replace("//", "//bob:secret@")
+    found = wrong(SSL_CERT_FILE=str(tmp_path / "none"), TACKROOM_BASE_URL=named)
+    assert "//bob:********@localhost" in found["certificate"]
+    assert "secret" not in "".join(found.values())
+    for strange in ("https://h:99999/", "https://[::1/", "https://a..b/"):
+        assert set(wrong(TACKROOM_BASE_URL=strange)) == {"base_url"}
     soon = datetime.now(UTC) + timedelta(days=10)
     front.show(authority.issue("soon", end=soon.strftime("%Y%m%d%H%M%SZ")))
     found = wrong()
@@ -201,11 +208,16 @@ def test_the_command_runs_the_harness_with_the_ca_of_a_profile(
 
 
 def test_archives_are_fetched_by_tls(
-    front: TlsFront, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    front: TlsFront, authority: Authority, good: Issued, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From who is trusted, in a process of its own; of who is not, a sentence says what to do."""
     with pytest.raises(CannotFetch, match=r"certificate is not trusted .*SSL_CERT_FILE"):
         fetch(front.url + "livez", tmp_path / "task", pause=0)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    # as a system finds it whose clock begins anew each time it is switched on
+    front.show(authority.issue("later", begin="20980101000000Z"))
+    with pytest.raises(CannotFetch, match=r"not yet valid.*set this system's clock"):
+        fetch(front.url + "livez", tmp_path / "task", pause=0)
+    front.show(good)
     with pytest.raises(CannotFetch, match="cannot unpack the archive"):
         courier.bring(front.url + "livez", tmp_path / "task", lambda: None)

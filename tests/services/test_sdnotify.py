@@ -80,10 +80,14 @@ def test_nobody_who_waits_is_told_nothing(environ: dict[str, str]) -> None:
 
 def test_no_call_is_lost_while_the_web_is_started_anew(kept: Keeper) -> None:
     """Calls of all kinds, some of them waiting, are answered 2xx while the web is restarted three times."""
+    theirs = kept.directory / "theirs"
+    theirs.write_text("whatever it was\n")
+    (kept.directory / "data/run/url.new").symlink_to(theirs)
     process = kept.start("web")
     # a worker says it, not gunicorn's master
     assert kept.hear("READY=1", process=process) in _workers(process.pid)
     assert (kept.directory / "data/run/url").read_text() == "http://lab.example/\n"
+    assert theirs.read_text() == "whatever it was\n"
     token = (kept.directory / "data/admin.token").read_text().strip()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     assert kept.call("POST", "/systems/", headers, b'{"name": "bench"}') == 201

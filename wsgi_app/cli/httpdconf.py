@@ -32,7 +32,9 @@ class Listener(click.ParamType[str]):
             self.fail(f"{value!r}: an IPv6 address, and no other, stands in brackets, as in [::]:443", param, ctx)
         if isinstance(address, IPv6Address) and address.scope_id is not None:
             self.fail(f"{value!r}: an address with an interface holds on one machine only; take another", param, ctx)
-        if not (port.isascii() and port.isdecimal() and 0 < int(port) <= LAST_PORT):
+        if not (
+            port.isascii() and port.isdecimal() and len(port) <= len(str(LAST_PORT)) and 0 < int(port) <= LAST_PORT
+        ):
             self.fail(f"{value!r}: a port is a number from 1 to {LAST_PORT}", param, ctx)
         return f"[{address}]:{int(port)}" if address.version == 6 else f"{address}:{int(port)}"
 

@@ -61,8 +61,12 @@ def install_files(directory: Path, force: bool) -> None:
             "nothing was written: those files are not as Tackroom wrote them. Move them away, or take --force, which "
             f"keeps each as NAME{KEPT}"
         )
-    for name in plan.edited:
-        _keep(directory / name)
+    kept = {directory / name: directory / f"{name}{KEPT}" for name in plan.edited}
+    for aside in kept.values():
+        if os.path.lexists(aside):
+            raise click.ClickException(f"nothing was written: {aside} was kept before: move it away")
+    for file, aside in kept.items():
+        file.replace(aside)
     for name in plan.write:
         _write(directory / name, plan.wanted[name], executable=bool((source / name).stat().st_mode & 0o100))
     for name in plan.remove:
@@ -75,7 +79,10 @@ def install_files(directory: Path, force: bool) -> None:
 
 
 def _plan(source: Path, directory: Path) -> Plan:
-    """Compare what we have with what is there. Raises ClickException when we have nothing."""
+    """Compare what we have with what is there.
+
+    Raises ClickException when we have nothing, or there is what no file of ours can be put into or replace.
+    """
     plan = Plan({str(name): (source / name).read_bytes() for name in shipped(source)})
     missing = [tree for tree in TREES if not any(name.startswith(f"{tree}/") for name in plan.wanted)]
     if missing:
@@ -83,6 +90,9 @@ def _plan(source: Path, directory: Path) -> Plan:
     before = _written_before(directory)
     for name, content in plan.wanted.items():
         file = directory / name
+        obstacle = _obstacle(directory, name)
+        if obstacle is not None:
+            raise click.ClickException(f"nothing was written: {obstacle}: move it away")
         if not os.path.lexists(file):
             plan.write.append(name)
             continue
@@ -94,7 +104,9 @@ def _plan(source: Path, directory: Path) -> Plan:
             plan.edited.append(name)
     for name, digest in before.items():
         file = directory / name
-        if name not in plan.wanted and file.is_file() and _digest(file.read_bytes()) == digest:
+        if name in plan.wanted or _obstacle(directory, name) is not None or not file.is_file():
+            continue
+        if _digest(file.read_bytes()) == digest:
             plan.remove.append(name)
     return plan
 
@@ -105,7 +117,7 @@ def _written_before(directory: Path) -> dict[str, str]:
         files: Any = json.loads((directory / RECORD).read_bytes())["files"]
         # of our trees alone: whatever a record says, nothing else is touched
         return {str(name): str(digest) for name, digest in files.items() if _inside(str(name))}
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+    except (FileNotFoundError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return {}
 
 
@@ -127,11 +139,16 @@ def _executable(file: Path) -> bool:
     return bool(file.stat().st_mode & 0o100)
 
 
-def _keep(file: Path) -> None:
-    """Put an edited file aside. Raises ClickException when it is none."""
-    if file.is_dir() and not file.is_symlink():
-        raise click.ClickException(f"{file} is a directory, and a file of Tackroom is to be there: move it away")
-    file.replace(file.with_name(file.name + KEPT))
+def _obstacle(directory: Path, name: str) -> str | None:
+    """Return what keeps a file from being where it is to be, None when nothing does.
+
+    A link on the way is one: it may lead out of DIR, and nothing is written or removed there.
+    """
+    for place in (directory / parent for parent in Path(name).parents[:-1]):
+        if os.path.lexists(place) and (place.is_symlink() or not place.is_dir()):
+            return f"{place} is no directory, or a link to one"
+    file = directory / name
+    return f"{file} is a directory" if file.is_dir() and not file.is_symlink() else None
 
 
 def _write(file: Path, content: bytes, *, executable: bool = False) -> None:

@@ -5,6 +5,7 @@ The format is documented in docs/reference/files.md; `FORMAT` counts its changes
 
 import json
 import os
+from datetime import datetime
 from pathlib import Path
 
 from attrs import field, frozen
@@ -76,6 +77,8 @@ def read(directory: Path) -> Manifest | None:
         if isinstance(value, dict) and isinstance(value.get("format"), int) and value["format"] > FORMAT:
             raise Invalid(f"{path} was written by a newer Tackroom: restore it with that one")
         found = Converter().structure(value, Manifest)
+        # whoever asks how old it is can tell
+        datetime.fromisoformat(found.made)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, BaseValidationError):

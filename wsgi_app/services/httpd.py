@@ -29,7 +29,8 @@ _MODULES = (
 _PLAIN = re.compile(r"/[A-Za-z0-9/._+@=-]*")
 #: Defines that are paths of files or URLs
 _PATHS = {"TR_DATA", "TR_RUN", "TR_SOCKET", "TR_CONF", "TR_PREFIX", "TR_CERTIFICATE", "TR_CERTIFICATE_KEY"}
-_DEFINE = re.compile(r'^Define (\w+) "(.*)"$', re.MULTILINE)
+#: as httpd takes them: of whatever case, and with quotes or without
+_DEFINE = re.compile(r'^[ \t]*Define[ \t]+(\w+)[ \t]+"?([^"\n]*?)"?[ \t]*$', re.MULTILINE | re.IGNORECASE)
 #: bytes of sockaddr_un.sun_path, less the NUL at the end
 _SOCKET_LENGTH = 107
 _THREADS = 128

@@ -84,10 +84,7 @@ class Server:
             try:
                 self._come_up(children)
                 if not self._stop.is_set():
-                    # by rename: whoever finds it finds it whole
-                    fresh = place.with_name("url.new")
-                    fresh.write_text(self.url + self._config.prefix + "\n")
-                    fresh.replace(place)
+                    web.say_where(self._config, self.url + self._config.prefix)
                     self._say(f"Tackroom listening on {self.url}")
                 while not self._stop.wait(LOOK_SECONDS):
                     children.look()

@@ -81,7 +81,14 @@ def announce(config: Config) -> None:
     """Write where this Tackroom is reached, for the command on this machine. Raises `Invalid`, OSError."""
     if not config.base_url:
         raise Invalid("base_url is not set: set it to the URL under which httpd answers", field="base_url")
-    # by rename: whoever finds it finds it whole
+    say_where(config, config.base_url)
+
+
+def say_where(config: Config, url: str) -> None:
+    """Write the URL for the command on this machine: whoever finds it finds it whole. Raises OSError."""
     fresh = config.run / "url.new"
-    fresh.write_text(config.base_url + "\n", encoding="utf-8")
+    # whatever has this name: root does not write into the file that a link of the service user's leads to
+    fresh.unlink(missing_ok=True)
+    with fresh.open("x", encoding="utf-8") as file:
+        file.write(url + "\n")
     fresh.replace(config.run / "url")

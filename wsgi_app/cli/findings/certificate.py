@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from wsgi_app.cli.findings.finding import Finding
 from wsgi_app.cli.running import by_units
 from wsgi_app.cli.trust import mistrust
+from wsgi_app.config import without_password
 
 #: seconds before its end from which on the play makes another
 SOON = 30 * 86400.0
@@ -17,9 +18,10 @@ _PATIENCE = 10
 
 def certificate(url: str) -> Finding | None:
     """Look at the certificate of who answers at an https URL; None when nobody does, or not by TLS."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    shown_url = without_password(url)
     try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
         with (
             socket.create_connection((host, parts.port or 443), _PATIENCE) as plain,
             ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secure,
@@ -27,13 +29,13 @@ def certificate(url: str) -> Finding | None:
             shown = secure.getpeercert() or {}
     except ssl.SSLCertVerificationError as error:
         what, mend = mistrust(error)
-        return Finding("certificate", f"what answers at {url} {what}", mend)
-    # that nobody answers is found by who calls
-    except OSError:
+        return Finding("certificate", f"what answers at {shown_url} {what}", mend)
+    # that nobody answers, or that this is no URL, is found by who calls
+    except (OSError, ValueError):
         return None
     end = ssl.cert_time_to_seconds(str(shown["notAfter"]))
     days = int((end - time.time()) // 86400)
-    what = f"the certificate of {url} is trusted, and good for {days} more days"
+    what = f"the certificate of {shown_url} is trusted, and good for {days} more days"
     return Finding("certificate", what, _renewal() if end - time.time() < SOON else None)
 
 

@@ -82,7 +82,8 @@ def base_url(config: Config) -> Finding | None:
         Client(config.base_url, None).call("GET", "livez", seconds=10)
     except Mistrusted:
         return None
-    except (Unreachable, Refused) as error:
+    # ValueError: it is no URL at all
+    except (Unreachable, Refused, ValueError) as error:
         return Finding("base_url", f"base_url is {shown}: {str(error).replace(config.base_url, shown)}", mend)
     return Finding("base_url", f"base_url is {shown}, and it answers")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ssl
 from urllib.error import URLError
 
-EXPIRED = 10  #: OpenSSL's codes, X509_V_ERR_*
+#: OpenSSL's codes, X509_V_ERR_*: not yet valid, expired; not for this name, not for this address
+OUT_OF_DATE = (9, 10)
 OTHER_NAME = (62, 64)
 
 
@@ -15,8 +16,8 @@ def mistrust(error: BaseException) -> str:
     if not isinstance(cause, ssl.SSLCertVerificationError):
         return ""
     what = f"the controller's certificate is not trusted ({cause.verify_message.rstrip('.')})"
-    if cause.verify_code == EXPIRED:
-        return f"{what}: renew it there, or set this system's clock"
+    if cause.verify_code in OUT_OF_DATE:
+        return f"{what}: set this system's clock, or renew it there"
     if cause.verify_code in OTHER_NAME:
         return f"{what}: call the controller by a name that is in it"
     return f"{what}: install the certificate of the lab's CA on this system, or name its file in SSL_CERT_FILE"
