@@ -10,7 +10,6 @@ from controller import Controller
 from nspawn import PLACE, Machine, machines
 from plays import Play
 from releases import Release, present
-from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 #: files whose tests use the fixture `controller`
@@ -33,16 +32,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(TIMEOUT))
 
 
-class ByMachine(LoadFileScheduling):
+class ByMachine(LoadFileScheduling):  # type: ignore[misc]
     """Files go to processes as with `--dist loadfile`, but those that share a machine go to one together."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = super()._split_scope(nodeid)
+        file: str = super()._split_scope(nodeid)
         return "controller" if Path(file).stem in SHARED else file
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling:
     """Have several processes share the work by machines."""
     return ByMachine(config, log)
 

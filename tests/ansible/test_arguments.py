@@ -70,6 +70,7 @@ WRONG: dict[str, list[object]] = {
         "/srv/../etc",
         "/home/tackroom",
         "/var/lib",
+        "/var/spool",
         "/srv/%i",
     ],
     "settings": [
@@ -82,7 +83,17 @@ WRONG: dict[str, list[object]] = {
         {"workers": {"a": 1}},
         {"No!": 1},
     ],
-    "backup_directory": [None, 7, ["/srv/backups"], "backups", "/srv/back ups", "/var/lib/tackroom/backups"],
+    "backup_directory": [
+        None,
+        7,
+        ["/srv/backups"],
+        "backups",
+        "/srv/back ups",
+        "/var/lib/tackroom/backups",
+        "/var/lib",
+        "/var/backups",
+        "/usr/lib",
+    ],
     "backup_time": [None, 7, ["daily"], "", "daily; reboot"],
     "remove_data": [None, "maybe", 7, ["yes"], {"yes": True}],
 }
@@ -137,6 +148,7 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
                 "https_listen": "",
                 "http_listen": "0.0.0.0:80",
             },
+            "above": {"data": "/srv/lab/tackroom", "backup_directory": "/srv/lab"},
             "many": {"name": "", "data": "var", "https_listen": 443},
         },
     )
@@ -149,6 +161,7 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
         "lab_controller_certificate is not set, but must be, because lab_controller_certificate_key is"
     )
     assert told["unused"][0].startswith("lab_controller_certificate is given, but lab_controller_https_listen is")
+    assert told["above"][0].startswith("lab_controller_backup_directory is ")
     assert {line.split()[0] for line in told["many"]} >= {
         "lab_controller_name",
         "lab_controller_data",
