@@ -31,7 +31,7 @@ test:
 
 test-ansible:
 	@.ci/install --need-machines test,ansible
-	$(VENV)/pytest -n 2 --dist loadgroup tests/ansible $(ARGS)
+	$(VENV)/pytest -n 2 -v tests/ansible $(ARGS)
 
 explore:
 	@.ci/install --need-httpd test

@@ -20,7 +20,7 @@ from certificates import Authority, make_authority
 from lab import Lab, running_lab
 from nspawn import Machine, machines
 from pages import ROOT
-from plays import Operator, Play
+from plays import ANSIBLE, Operator, Play
 from tlsfront import tls_front
 from waiting import until
 
@@ -187,7 +187,10 @@ def refusals() -> list[dict[str, Any]]:
         {
             "name": f"wrong {number}",
             "block": [
-                {"ansible.builtin.include_role": {"name": "harness", "tasks_from": part}, "vars": variables}
+                {
+                    "ansible.builtin.include_role": {"name": str(ANSIBLE / "roles/harness"), "tasks_from": part},
+                    "vars": variables,
+                }
                 for part in ("arguments", "main")
             ],
             "rescue": [{"ansible.builtin.debug": {"msg": f"refused {number}"}}],
