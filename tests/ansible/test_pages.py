@@ -210,7 +210,7 @@ def _files(machine: Machine) -> set[str]:
     return {str(path.relative_to(machine.tree)) for place in PLACES for path in (machine.tree / place).rglob("*")}
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", LIFE)
 def test_page(name: str, life: Life) -> None:
     """Every command of the page works and says what the page shows, and afterwards all is as the page promises."""
