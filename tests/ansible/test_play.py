@@ -217,3 +217,15 @@ def get(url: str, context: ssl.SSLContext | None = None) -> Answer:
     except urllib.error.HTTPError as error:
         with error:
             return Answer(error.code, dict(error.headers), error.read())
+
+
+def test_a_changed_unit_of_httpd_breaks_off_no_upload(controller: Controller, release: Release) -> None:
+    """The play says that httpd's unit is another than it was started by, and leaves its start to a quiet moment."""
+    before = controller.main("tackroom-httpd")
+    controller.machine.run("echo '# an older one' >> /etc/systemd/system/tackroom-httpd.service")
+    play = controller.play(release)
+    assert play.changed == 1, play.changes
+    assert "tackroom-httpd.service changed after httpd was started" in " ".join(play.output.split()), play.output
+    assert controller.main("tackroom-httpd") == before
+    controller.machine.run("systemctl restart tackroom-httpd")
+    assert "changed after httpd was started" not in controller.play(release).output

@@ -14,8 +14,6 @@ FILES = Path(__file__).resolve().parents[2] / "ansible/roles/lab_controller/file
 #: of 10: what each may be exposed to
 MOST = 2.5
 
-pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed here")
-
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
