@@ -74,6 +74,10 @@ class Task:
     finished: float | None
     #: from when on its logs are closed
     closes: float | None
+    #: what it runs is made when its turn comes
+    later: bool = False
+    #: it was running when its recipe was ended from outside: what became of it is not known
+    lost: bool = False
 
 
 @frozen
@@ -110,6 +114,10 @@ class Recipe:
     install_started: float | None
     install_finished: float | None
     postinstall_finished: float | None
+    #: when its system's harness asked for it; None while the system is only reserved
+    taken: float | None = None
+    #: what leads to the archives of its commands, which take no other credentials
+    archive_secret: str | None = field(default=None, repr=False)
     tasks: tuple[Task, ...] = ()
 
     @property
@@ -161,6 +169,8 @@ class Job:
     #: the job that this one repeats
     retry_of: int | None
     warnings: tuple[str, ...]
+    #: whether a campaign makes its recipe sets
+    campaign: bool = False
     recipe_sets: tuple[RecipeSet, ...] = ()
 
 

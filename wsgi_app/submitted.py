@@ -2,6 +2,7 @@
 
 from attrs import field, frozen
 
+from wsgi_app.campaign import Campaign
 from wsgi_app.model import Requires
 from wsgi_app.states import Visibility
 
@@ -16,6 +17,8 @@ class NewTask:
     command: tuple[str, ...] | None = None
     script: str | None = None
     fetch: str | None = None
+    #: what it runs is made when its turn comes
+    later: bool = False
 
 
 @frozen
@@ -42,7 +45,7 @@ class NewRecipeSet:
 
 @frozen
 class NewJob:
-    """A job as submitted. Priority is 0 to 100, higher first."""
+    """A job as submitted. Priority is 0 to 100, higher first. Its sets, or the campaign that will make them."""
 
     recipe_sets: tuple[NewRecipeSet, ...]
     name: str = ""
@@ -50,3 +53,4 @@ class NewJob:
     priority: int = 50
     #: what of the document has no effect, one sentence each
     warnings: tuple[str, ...] = ()
+    campaign: Campaign | None = None

@@ -1,14 +1,14 @@
 """Jobs, as they are submitted and listed."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
 
 from wsgi_app.model import Job, Recipe, RecipeSet
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, Verdict, Visibility
-from wsgi_app.store import ids
+from wsgi_app.store import campaigns, ids
 from wsgi_app.store.recipes import load_recipes, requires_of
 from wsgi_app.store.schema import jobs, recipe_sets, recipes, tasks
 from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
@@ -18,9 +18,7 @@ def insert_job(
     tx: Connection, new: NewJob, *, owner: str, visibility: Visibility, now: float, retry_of: int | None = None
 ) -> int:
     """Store a submitted job with all below it and return its id; ids ascend in document order."""
-    recipe_count = sum(len(group.recipes) for group in new.recipe_sets)
-    task_count = sum(len(recipe.tasks) for group in new.recipe_sets for recipe in group.recipes)
-    supply = iter(ids.take(tx, 1 + len(new.recipe_sets) + recipe_count + task_count))
+    supply = iter(ids.take(tx, 1 + count_ids(new.recipe_sets)))
     job = next(supply)
     tx.execute(
         insert(jobs).values(
@@ -36,12 +34,20 @@ def insert_job(
             submitted=now,
             retry_of=retry_of,
             warnings=list(new.warnings),
+            campaign=new.campaign is not None,
         )
     )
+    insert_sets(tx, job, new.recipe_sets, supply)
+    return job
+
+
+def insert_sets(tx: Connection, job: int, groups: Sequence[NewRecipeSet], supply: Iterator[int] | None = None) -> None:
+    """Store further recipe sets of a job; ids come from `supply`, in document order."""
+    supply = supply or iter(ids.take(tx, count_ids(groups)))
     set_rows: list[dict[str, Any]] = []
     recipe_rows: list[dict[str, Any]] = []
     task_rows: list[dict[str, Any]] = []
-    for group in new.recipe_sets:
+    for group in groups:
         set_rows.append({"id": next(supply), "job": job, "stage": group.stage, "status": RecipeStatus.QUEUED})
         for recipe in group.recipes:
             recipe_rows.append(
@@ -71,15 +77,20 @@ def insert_job(
                     "command": None if task.command is None else list(task.command),
                     "script": task.script,
                     "fetch": task.fetch,
+                    "later": task.later,
                     "status": TaskStatus.WAITING,
                     "result": ResultValue.NEW,
                 }
                 for task in recipe.tasks
             )
-    tx.execute(insert(recipe_sets), set_rows)
-    tx.execute(insert(recipes), recipe_rows)
-    tx.execute(insert(tasks), task_rows)
-    return job
+    for table, rows in ((recipe_sets, set_rows), (recipes, recipe_rows), (tasks, task_rows)):
+        if rows:
+            tx.execute(insert(table), rows)
+
+
+def count_ids(groups: Iterable[NewRecipeSet]) -> int:
+    """Return how many ids these sets take, with all below them."""
+    return sum(1 + sum(1 + len(recipe.tasks) for recipe in group.recipes) for group in groups)
 
 
 def load_job(tx: Connection, job: int) -> Job | None:
@@ -137,6 +148,9 @@ def job_filter(*, states: Collection[RecipeStatus] = (), owner: str | None = Non
 def load_submitted(tx: Connection, job: int) -> NewJob:
     """Return a job as it was submitted, without what came of it."""
     row = tx.execute(select(jobs).where(jobs.c.id == job)).one()
+    if row.campaign:
+        plan = campaigns.load_plan(tx, job)
+        return NewJob((), row.name, Visibility(row.visibility), row.priority, tuple(row.warnings), plan)
     task_rows = tx.execute(select(tasks).join(recipes).where(recipes.c.job == job).order_by(tasks.c.id))
     tasks_of: dict[int, list[NewTask]] = defaultdict(list)
     for task in task_rows:
@@ -187,5 +201,6 @@ def _job(row: Row[Any], groups: tuple[RecipeSet, ...]) -> Job:
         finished=row.finished,
         retry_of=row.retry_of,
         warnings=tuple(row.warnings),
+        campaign=row.campaign,
         recipe_sets=groups,
     )

@@ -185,9 +185,10 @@ def stop_all_waiting(tx: Connection, recipe_set: int, state: str) -> None:
 
 
 def end_tasks(tx: Connection, recipe: int, *, status: TaskStatus, finished: float, closes: float) -> None:
-    """End all unfinished tasks of a recipe."""
+    """End all unfinished tasks of a recipe; those that were running are lost."""
     unfinished = and_(tasks.c.recipe == recipe, tasks.c.status.in_(UNFINISHED_TASK))
-    tx.execute(update(tasks).where(unfinished).values(status=status, finished=finished, closes=closes))
+    running = tasks.c.started.is_not(None)
+    tx.execute(update(tasks).where(unfinished).values(status=status, finished=finished, closes=closes, lost=running))
 
 
 def set_results(tx: Connection, numbers: Sequence[int], result: ResultValue) -> None:
@@ -223,6 +224,8 @@ def _task(row: Row[Any]) -> Task:
         started=row.started,
         finished=row.finished,
         closes=row.closes,
+        later=row.later,
+        lost=row.lost,
     )
 
 
@@ -252,5 +255,7 @@ def recipe_of(row: Row[Any], tasks_of_it: Iterable[Task] = ()) -> Recipe:
         install_started=row.install_started,
         install_finished=row.install_finished,
         postinstall_finished=row.postinstall_finished,
+        taken=row.taken,
+        archive_secret=row.archive_secret,
         tasks=tuple(tasks_of_it),
     )

@@ -82,8 +82,76 @@ jobs = Table(
     Column("retry_of", Integer, ForeignKey("jobs.id")),
     #: what of the submitted document has no effect, one sentence each
     Column("warnings", JSON, nullable=False, server_default="[]"),
+    #: whether a campaign makes its recipe sets
+    Column("campaign", Boolean, nullable=False, server_default="0"),
     Index(None, "status"),
     Index(None, "owner"),
+    Index(None, "settled"),
+)
+
+job_tags = Table(
+    "job_tags",
+    metadata,
+    Column("job", Integer, ForeignKey("jobs.id"), primary_key=True),
+    Column("tag", String(255), primary_key=True),
+    Index(None, "tag", "job"),
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("job", Integer, ForeignKey("jobs.id"), primary_key=True, autoincrement=False),
+    #: what it is to do
+    Column("plan", JSON, nullable=False),
+    #: where it is; run and test count from 1, attempts from 0
+    Column("run", Integer, nullable=False),
+    Column("test", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    #: when there is something to do; null: when its recipe set is settled, or never
+    Column("due", Float),
+    #: the set that it waits for
+    Column("recipe_set", Integer, ForeignKey("recipe_sets.id")),
+    Column("end", String(16)),
+    Column("error", Text),
+    Index(None, "due"),
+)
+
+campaign_runs = Table(
+    "campaign_runs",
+    metadata,
+    Column("job", Integer, ForeignKey("campaigns.job"), primary_key=True),
+    Column("run", Integer, primary_key=True),
+    Column("started", Float, nullable=False),
+)
+
+campaign_attempts = Table(
+    "campaign_attempts",
+    metadata,
+    Column("job", Integer, ForeignKey("campaigns.job"), primary_key=True),
+    Column("run", Integer, primary_key=True),
+    Column("test", Integer, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("begun", Float, nullable=False),
+    Column("targets", JSON, nullable=False),
+    #: null: it got none
+    Column("recipe_set", Integer, ForeignKey("recipe_sets.id")),
+    #: why it got none
+    Column("error", Text),
+    Column("ended", Float),
+    Index(None, "recipe_set"),
+)
+
+campaign_reports = Table(
+    "campaign_reports",
+    metadata,
+    Column("job", Integer, ForeignKey("campaigns.job"), primary_key=True),
+    #: 0: of all runs
+    Column("run", Integer, primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("reporter", String(32), nullable=False),
+    Column("time", Float, nullable=False),
+    Column("success", Boolean, nullable=False),
+    Column("data", JSON),
 )
 
 recipe_sets = Table(
@@ -120,6 +188,10 @@ recipes = Table(
     Column("max_seconds", Integer),
     Column("stop_on_fail", Boolean, nullable=False),
     Column("assigned", Float),
+    #: when its system's harness asked for it; null while the system is only reserved
+    Column("taken", Float),
+    #: what leads to the archives of its commands, which take no other credentials
+    Column("archive_secret", String(64)),
     Column("started", Float),
     Column("finished", Float),
     Column("closes", Float),
@@ -152,12 +224,34 @@ tasks = Table(
     Column("command", JSON),
     Column("script", Text),
     Column("fetch", Text),
+    #: what it runs is made when its turn comes
+    Column("later", Boolean, nullable=False, server_default="0"),
     Column("status", String(16), nullable=False),
     Column("result", String(8), nullable=False),
     Column("version", Text),
     Column("started", Float),
     Column("finished", Float),
     Column("closes", Float),
+    #: it was running when its recipe was ended from outside: what became of it is not known
+    Column("lost", Boolean, nullable=False, server_default="0"),
+    Index(None, "recipe"),
+)
+
+#: ports that running tasks wait for, and the controller looks at
+port_waits = Table(
+    "port_waits",
+    metadata,
+    Column("task", Integer, ForeignKey("tasks.id"), primary_key=True, autoincrement=False),
+    Column("recipe", Integer, ForeignKey("recipes.id"), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("protocol", String(8), nullable=False),
+    #: seconds from the task's start on; null: as long as the recipe lives
+    Column("timeout", Float),
+    Column("interval", Float, nullable=False),
+    #: when it is looked at next; null: it is over
+    Column("due", Float),
+    Index(None, "due"),
     Index(None, "recipe"),
 )
 
