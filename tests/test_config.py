@@ -57,6 +57,8 @@ def test_named_file(tmp_path: Path) -> None:
         ("VISIBILITY", "private", Visibility.PRIVATE),
         ("PREFIX", "/t/lab/", "/t/lab/"),
         ("MAX_LOG", "5", 5),
+        ("DESCRIPTOR_FILES", "/srv/jobs", "/srv/jobs"),
+        ("DESCRIPTOR_HOSTS", "a.example b:81 [::1]:82", ("a.example", "b:81", "[::1]:82")),
     ],
 )
 def test_environment(tmp_path: Path, name: str, text: str, value: Any) -> None:
@@ -77,6 +79,9 @@ def test_environment(tmp_path: Path, name: str, text: str, value: Any) -> None:
         ({"TACKROOM_PREFIX": "/t"}, "prefix"),
         ({"TACKROOM_PREFIX": "/a//b/"}, "prefix"),
         ({"TACKROOM_QUIET_SECONDS": "soon"}, "quiet_seconds"),
+        ({"TACKROOM_DESCRIPTOR_HOSTS": "a http://b/"}, "descriptor_hosts"),
+        ({"TACKROOM_DESCRIPTOR_HOSTS": "::1"}, "descriptor_hosts"),
+        ({"TACKROOM_DESCRIPTOR_HOSTS": "*.example"}, "descriptor_hosts"),
     ],
 )
 def test_wrong_environment(tmp_path: Path, environ: dict[str, str], said: str) -> None:

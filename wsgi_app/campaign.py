@@ -35,6 +35,16 @@ class CampaignEnd(StrEnum):
     CANCELLED = "cancelled"  #: somebody stopped it
 
 
+class Phase(StrEnum):
+    """How far a job has come, as those see it who think of it as a campaign."""
+
+    STARTED = "started"  #: it goes on
+    CANCELLING = "cancelling"  #: it was stopped, and is not settled yet
+    COMPLETED = "completed"  #: over, whatever came of it
+    FAILED = "failed"  #: over before its time, for the lab's sake
+    CANCELLED = "cancelled"  #: stopped, and settled
+
+
 @frozen
 class Target:
     """What a test is run on: the system of that name, and what the submitter says of it."""
@@ -153,6 +163,18 @@ class Attempt:
     recipe_set: int | None
     error: str | None
     ended: float | None
+    #: how many of its targets came through and how many failed, as was judged when it ended; an error fails one
+    passed: int = 0
+    failed: int = 0
+
+
+@frozen
+class Score:
+    """How a test went in one run or in several: targets that came through and that failed, of its last attempts."""
+
+    test: int
+    passed: int
+    failed: int
 
 
 @frozen

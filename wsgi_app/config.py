@@ -5,6 +5,7 @@ A value comes from the environment (`TACKROOM_WORKERS=4`), else from the TOML fi
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,12 @@ from wsgi_app.errors import Invalid
 from wsgi_app.states import Visibility
 
 ENV_PREFIX = "TACKROOM_"
+#: a host, an IPv6 address in brackets, and perhaps a port
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+#: seconds; a call holds a thread meanwhile, and httpd waits no longer than 330
+LONGEST_EVENT_TIMEOUT = 150
+#: bytes
+LONGEST_SERVER_ID = 64
 #: what is shown of a secret
 STARS = "********"
 
@@ -85,16 +92,44 @@ class Config:
     quiet_seconds: float = _setting(0.5, "How long a log's owner must be finished before the log is indexed.")
     claim_seconds: int = _setting(60, "How long a claim says that a system is there and free.")
     reconcile_seconds: int = _setting(600, "How often the indexer compares unsettled recipes with the disk.")
-    anonymous_submit: bool = _setting(False, "Whether jobs may be submitted without a token.")
+    anonymous_submit: bool = _setting(False, "Whether jobs may be submitted without a token, and those cancelled.")
+    commands: bool = _setting(
+        True, "Whether jobs may have commands and scripts; where not, only what is fetched is run."
+    )
     open_gate: bool = _setting(
         False, "Whether anyone may write logs of running recipes: for a trusted lab network only."
     )
     visibility: Visibility = _setting(Visibility.PUBLIC, "Who may read a job that does not say: `public` or `private`.")
+    server_id: str = _setting(
+        "", "What ConTest's API calls this Tackroom, at most 64 bytes; empty: the host's name."
+    )
+    event_timeout: float = _setting(
+        3.0, "How long a call of ConTest's API may take to be handed over, and again to be answered, in seconds."
+    )
+    descriptor_files: str = _setting(
+        "", "Folder of the files that ConTest job descriptors may name; empty: `descriptors` in the data directory."
+    )
+    descriptor_hosts: tuple[str, ...] = _setting(
+        (), "Hosts (`name` or `name:port`) that ConTest job descriptors may fetch steps from by http and https."
+    )
+
+    @property
+    def public_url(self) -> str:
+        """The absolute URL for those who come from elsewhere, a slash at its end; without a password, if it has one."""
+        url = self.base_url or f"http://localhost{self.prefix}"
+        scheme, _, rest = url.partition("://")
+        authority, _, path = rest.partition("/")
+        return f"{scheme}://{authority.rpartition('@')[2]}/{path.rstrip('/')}".rstrip("/") + "/"
 
     @property
     def database(self) -> Path:
         """Where the SQLite database lies."""
         return self.data / "tackroom.db"
+
+    @property
+    def descriptors(self) -> Path:
+        """The folder of files that job descriptors may name."""
+        return Path(self.descriptor_files) if self.descriptor_files else self.data / "descriptors"
 
     @property
     def logs(self) -> Path:
@@ -215,3 +250,11 @@ def _check(config: Config) -> None:
     for name in ("workers", "threads", "max_waiters", "max_body", "max_log", "put_max_seconds"):
         if getattr(config, name) < 1:
             raise Invalid(f"{name}: must be at least 1", field=name)
+    if not 1e-9 <= config.event_timeout <= LONGEST_EVENT_TIMEOUT:
+        raise Invalid(f"event_timeout: must be above 0 and at most {LONGEST_EVENT_TIMEOUT}", field="event_timeout")
+    if len(config.server_id.encode()) > LONGEST_SERVER_ID:
+        length = len(config.server_id.encode())
+        raise Invalid(f"server_id: Server ID is too long: {length} > {LONGEST_SERVER_ID}", field="server_id")
+    for host in config.descriptor_hosts:
+        if not _HOST.fullmatch(host):
+            raise Invalid(f"descriptor_hosts: {host!r} is neither name nor name:port", field="descriptor_hosts")

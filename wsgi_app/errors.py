@@ -70,6 +70,15 @@ class BadDocument(Invalid):
     code = "document.invalid"
 
 
+class BadDescriptor(BadDocument):
+    """The job descriptor is not valid.
+
+    A job in ConTest's JSON is not as it must be; the message is ConTest's own where it has one.
+    """
+
+    code = "descriptor.invalid"
+
+
 class Unauthenticated(TackroomError):
     """Credentials are needed.
 
@@ -92,6 +101,15 @@ class Denied(TackroomError):
     """These credentials do not allow that."""
 
     code = "auth.denied"
+
+
+class NoCommands(Denied):
+    """This site runs no commands or scripts of its users.
+
+    The job has a command or a script, and the setting `commands` is off; `field` says where.
+    """
+
+    code = "job.no-commands"
 
 
 class TooManyResults(Denied):
@@ -169,6 +187,15 @@ class NoSuchLog(NotFound):
     code = "log.unknown"
 
 
+class NoSuchArchive(NotFound):
+    """There is no such archive.
+
+    There is no such archive: the recipe, the task or the word between them is wrong, or the task has no command.
+    """
+
+    code = "archive.unknown"
+
+
 class NoSuchSystem(NotFound):
     """There is no such system."""
 
@@ -189,6 +216,24 @@ class Conflict(TackroomError):
     """
 
     code = "conflict"
+
+
+class JobRunning(Conflict):
+    """The job is still running
+
+    Only a job that is settled can be repeated in this way: ConTest's `retry`.
+    """
+
+    code = "job.running"
+
+
+class JobFinished(Conflict):
+    """The job is finished
+
+    There is nothing left to stop of a job that is settled: ConTest's `stop`.
+    """
+
+    code = "job.finished"
 
 
 class TaskFinished(Conflict):
@@ -311,6 +356,15 @@ class LateUpload(Unavailable):
     """
 
     code = "log.late"
+
+
+class TaskNotReady(Unavailable):
+    """What the task runs is not decided yet: try again when its turn has come.
+
+    A task whose command is made when its turn comes was asked for before.
+    """
+
+    code = "task.not-ready"
 
 
 class DatabaseBusy(Unavailable):

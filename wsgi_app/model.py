@@ -125,6 +125,11 @@ class Recipe:
         """The roles of its tasks, in their order."""
         return tuple(task.role for task in self.tasks)
 
+    @property
+    def reserved(self) -> bool:
+        """True while its system is kept for it, and has not asked for it."""
+        return self.status is RecipeStatus.SCHEDULED and self.taken is None
+
 
 @frozen
 class Peer:
@@ -138,6 +143,15 @@ class Peer:
 
 
 @frozen
+class SetAttempt:
+    """Which attempt at which test of a campaign a recipe set is: runs count from 1, attempts from 0."""
+
+    run: int
+    test: str
+    number: int
+
+
+@frozen
 class RecipeSet:
     """Recipes that start together."""
 
@@ -145,6 +159,8 @@ class RecipeSet:
     stage: int
     status: RecipeStatus
     recipes: tuple[Recipe, ...]
+    #: None: no campaign made it
+    attempt: SetAttempt | None = None
 
 
 @frozen
@@ -172,6 +188,8 @@ class Job:
     #: whether a campaign makes its recipe sets
     campaign: bool = False
     recipe_sets: tuple[RecipeSet, ...] = ()
+    #: how many sets of a campaign were made before those
+    earlier_sets: int = 0
 
 
 @frozen

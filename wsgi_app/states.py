@@ -30,7 +30,7 @@ class RecipeStatus(StrEnum):
     """How far a recipe has come; in this order."""
 
     QUEUED = "Queued"  #: waits for a system
-    SCHEDULED = "Scheduled"  #: has a system; others of its set have none yet
+    SCHEDULED = "Scheduled"  #: has a system; others of its set have none yet, or it is reserved and has not asked
     WAITING = "Waiting"  #: its whole set has systems: it may start
     RUNNING = "Running"  #: a task of it has started
     COMPLETED = "Completed"  #: all its tasks have ended at its harness's word

@@ -57,7 +57,24 @@ def test_a_service_is_exposed_to_little(tree: Path, service: str) -> None:
     for name in ("ProtectSystem=", "NoNewPrivileges=", "MemoryDenyWriteExecute=", "User=/DynamicUser="):
         assert settings[name], name
     assert settings["CapabilityBoundingSet=~CAP_NET_(BIND_SERVICE|BROADCAST|RAW)"] is (service != "httpd")
-    assert settings["PrivateNetwork="] is (service != "httpd")
+    assert settings["PrivateNetwork="] is (service not in ("httpd", "timer"))
+
+
+def test_an_application_that_fetches_is_exposed_to_little_more(tree: Path, tmp_path: Path) -> None:
+    """With the role's drop-in for `descriptor_hosts` the web has a network, and still no more than 2.5 of 10."""
+    root = tmp_path / "root"
+    shutil.copytree(tree, root, symlinks=True)
+    template = (FILES.parent / "templates/network.conf.j2").read_text()
+    lines = [line for line in template.splitlines() if not line.startswith(("{%", "#"))]
+    drop_in = root / "etc/systemd/system/tackroom-web.service.d/network.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("\n".join([*lines, ""]))
+    done = _security(root, "web")
+    assert done.returncode == 0, done.stdout
+    settings = {entry["name"]: entry["set"] for entry in json.loads(done.stdout)}
+    assert settings["PrivateNetwork="] is False
+    assert settings["RestrictAddressFamilies=~AF_(INET|INET6)"] is False
+    assert settings["RestrictAddressFamilies=~AF_PACKET"] is True
 
 
 def test_without_the_shared_drop_in_no_service_would_pass(tree: Path, tmp_path: Path) -> None:

@@ -34,6 +34,11 @@ NEW: dict[tuple[str, str], Any] = {
     ("tasks", "reported_name"): None,
     ("recipe_keys", "claimed"): 0,
     ("logs", "request"): None,
+    ("jobs", "campaign"): 0,
+    ("recipes", "taken"): lambda row: row["assigned"],
+    ("recipes", "archive_secret"): None,
+    ("tasks", "later"): 0,
+    ("tasks", "lost"): 0,
 }
 
 #: upgrades the database, and is killed by the kernel at a chosen statement; prints at how many of them it was

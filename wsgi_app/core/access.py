@@ -37,6 +37,12 @@ class Access:
         token = self.token(tx, caller)
         return None if token is None else Actor(token.user, frozenset(token.scopes))
 
+    def user(self, caller: Caller) -> str | None:
+        """Return the user behind a token, None when no credentials were sent; raise `BadCredentials` for wrong ones."""
+        with self._ground.read() as tx:
+            actor = self.actor(tx, caller)
+        return None if actor is None else actor.user
+
     def token(self, tx: Connection, caller: Caller) -> Token | None:
         """Return the valid token that was sent, None when nothing was; raise `BadCredentials` for other credentials."""
         if not caller.authorization:

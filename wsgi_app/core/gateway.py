@@ -7,6 +7,8 @@ from attrs import frozen
 from wsgi_app.clock import Clock, SteadyClock
 from wsgi_app.config import Config
 from wsgi_app.core.access import Access
+from wsgi_app.core.archives import Archives
+from wsgi_app.core.campaign.campaigns import Campaigns
 from wsgi_app.core.census import Census
 from wsgi_app.core.change import Ground
 from wsgi_app.core.drift import Drift
@@ -18,6 +20,7 @@ from wsgi_app.core.installs import Installs
 from wsgi_app.core.jobs import Jobs
 from wsgi_app.core.logs import Logs
 from wsgi_app.core.notifier import News, Notifier, Subject
+from wsgi_app.core.portwaits import PortWaits
 from wsgi_app.core.queue import Queue
 from wsgi_app.core.readiness import Readiness
 from wsgi_app.core.recipes import Recipes
@@ -48,13 +51,16 @@ class Gateway:
     """Core's nouns."""
 
     jobs: Jobs
+    campaigns: Campaigns
     recipes: Recipes
+    archives: Archives
     tasks: Tasks
     results: Results
     logs: Logs
     systems: Systems
     queue: Queue
     sync: Sync
+    port_waits: PortWaits
     installs: Installs
     watchdogs: Watchdogs
     gate_image: GateImage
@@ -123,13 +129,16 @@ def open_gateway(config: Config, clock: Clock | None = None) -> Gateway:
     systems = Systems(ground, access)
     return Gateway(
         Jobs(ground, access),
+        Campaigns(ground, access),
         Recipes(ground, access),
+        Archives(ground),
         Tasks(ground, access),
         Results(ground, access),
         Logs(ground, access),
         systems,
         Queue(ground, access),
         Sync(ground, access),
+        PortWaits(ground),
         Installs(ground, access),
         Watchdogs(ground, access),
         GateImage(ground),

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from wsgi_app.core import lifecycle, systems
+from wsgi_app.core import assignment, lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.dispatch import dispatch
 from wsgi_app.core.ending import end_recipes
 from wsgi_app.errors import RecipeNotAssigned
 from wsgi_app.model import Caller, Recipe
@@ -62,11 +63,10 @@ class Installs:
                     raise RecipeNotAssigned
                 grace = self._ground.config.grace_seconds
                 end_recipes(change, [found], TaskStatus.ABORTED, FAILED, grace=lambda _: grace)
-                systems.assign(change, self._ground)
+                dispatch(change, self._ground)
 
     def _live(self, change: Change, caller: Caller, recipe: int) -> Recipe:
-        found = lifecycle.recipe_of(change, recipe)
-        self._access.require_harness(change.tx, caller, found.id)
+        found = assignment.hear(change, self._ground, self._access, caller, recipe)
         lifecycle.require_live(found)
         return found
 

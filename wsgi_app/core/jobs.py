@@ -2,19 +2,23 @@
 
 from collections.abc import Callable, Collection
 
+from attrs import evolve
 from sqlalchemy import Connection
 
-from wsgi_app.core import submission, systems
+from wsgi_app.campaign import Campaign
+from wsgi_app.core import commands, submission
 from wsgi_app.core.access import Access
+from wsgi_app.core.campaign import course
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.dispatch import dispatch
 from wsgi_app.core.ending import end_recipes
 from wsgi_app.core.idempotency import Once
 from wsgi_app.core.notifier import Subject
 from wsgi_app.core.summary import Summary, summarise
-from wsgi_app.errors import Denied, Invalid, NoSuchJob, Unauthenticated
+from wsgi_app.errors import Denied, Invalid, JobFinished, JobRunning, NoSuchJob, Unauthenticated
 from wsgi_app.model import Caller, Job, Recipe
 from wsgi_app.states import RecipeStatus, TaskStatus
-from wsgi_app.store import jobs
+from wsgi_app.store import campaigns, jobs, recipes
 from wsgi_app.store import systems as store_systems
 from wsgi_app.submitted import NewJob
 
@@ -46,18 +50,35 @@ class Jobs:
             owner = self._submitter(caller, change.tx)
             return self._store(change, caller, new, owner, idempotency_key)
 
-    def retry(self, caller: Caller, job: int, *, idempotency_key: str | None = None) -> Job:
+    def validate(self, caller: Caller, read: Callable[[], NewJob]) -> NewJob:
+        """Return the job that `submit` would store, and store nothing. Raises as that does."""
+        with self._ground.read() as tx:
+            self._submitter(caller, tx)
+        new = read()
+        submission.check(new)
+        commands.check(new, self._ground.config)
+        with self._ground.read() as tx:
+            _require_systems(tx, new)
+        return new
+
+    def retry(
+        self, caller: Caller, job: int, *, finished_only: bool = False, idempotency_key: str | None = None
+    ) -> Job:
         """Submit a job once more, as it was submitted whatever came of it.
 
         Whoever may read it and submit may do so, and owns the copy.
 
-        Raises `NoSuchJob`; `Invalid` when a system that it names is gone; and as `submit` does.
+        Raises `NoSuchJob`; `JobRunning` while it is not settled, if `finished_only`; `Invalid` when a system that it
+        names is gone; and as `submit` does.
         """
         with self._ground.change() as change:
             if not jobs.exists(change.tx, job):
                 raise NoSuchJob
             owner = self._submitter(caller, change.tx)
-            self._access.require_reader(change.tx, caller, jobs.load_job_row(change.tx, job))
+            found = jobs.load_job_row(change.tx, job)
+            self._access.require_reader(change.tx, caller, found)
+            if finished_only and not found.settled:
+                raise JobRunning
             new = jobs.load_submitted(change.tx, job)
             return self._store(change, caller, new, owner, idempotency_key, retry_of=job)
 
@@ -80,30 +101,34 @@ class Jobs:
         earlier = once.made(change)
         if earlier is not None:
             return _loaded(jobs.load_job(change.tx, earlier))
-        for wanted in submission.wanted_systems(new):
-            if store_systems.load_system(change.tx, wanted.system) is None:
-                where = f"{wanted.place}: " if wanted.place else ""
-                raise Invalid(f"{where}there is no system {wanted.system!r}", field=wanted.field)
+        commands.check(new, self._ground.config)
+        _require_systems(change.tx, new)
         visibility = new.visibility or self._ground.config.visibility
         job = jobs.insert_job(change.tx, new, owner=owner, visibility=visibility, now=change.now, retry_of=retry_of)
         once.note(change, job)
+        if new.campaign is not None:
+            plan = new.campaign
+            _begin(change, job, plan if plan.requestor else evolve(plan, requestor=owner))
         submitted = _loaded(jobs.load_job(change.tx, job))
         change.job_event(job, submitted.status, submitted.result, settled=False)
         for group in submitted.recipe_sets:
             for recipe in group.recipes:
                 change.recipe_event(recipe)
-        systems.assign(change, self._ground)
+        dispatch(change, self._ground)
         return _loaded(jobs.load_job(change.tx, job))
 
-    def get(self, caller: Caller, job: int) -> Job:
-        """Return a job with all below it. Raises `NoSuchJob`; `Unauthenticated` or `Denied` when it is private."""
-        with self._ground.read() as tx:
-            return self._get(tx, caller, job)
+    def get(self, caller: Caller, job: int, *, newest: int = jobs.MOST_SETS) -> Job:
+        """Return a job with all below it; of a campaign the `newest` recipe sets, at most `MOST_SETS`.
 
-    def summary(self, caller: Caller, job: int) -> Summary:
-        """Return what harnesses and logs said of a job, side by side. Raises as `get` does."""
+        Raises `NoSuchJob`; `Unauthenticated` or `Denied` when it is private.
+        """
         with self._ground.read() as tx:
-            return summarise(tx, self._get(tx, caller, job))
+            return self._get(tx, caller, job, newest)
+
+    def summary(self, caller: Caller, job: int, *, newest: int = jobs.MOST_SETS) -> Summary:
+        """Return what harnesses and logs said of a job, side by side. As `get` does."""
+        with self._ground.read() as tx:
+            return summarise(tx, self._get(tx, caller, job, newest))
 
     def page(
         self,
@@ -145,35 +170,60 @@ class Jobs:
         self._ground.notifier.wait([Subject("job", job)], settled, seconds)
         return self.get(caller, job)
 
-    def cancel(self, caller: Caller, job: int) -> None:
-        """Cancel what is unfinished of a job (its owner and admins); nothing when all is.
+    def cancel(self, caller: Caller, job: int, *, unfinished_only: bool = False) -> None:
+        """Cancel what is unfinished of a job (its owner and admins; anyone a stranger's where strangers may submit).
 
-        What runs or is being installed may have something left to say: its logs stay open for `CANCEL_GRACE` seconds.
+        A campaign ends with it. Nothing when all is finished; if `unfinished_only`, `JobFinished` when the job is
+        settled. What runs or is being installed may have something left to say: its logs stay open for `CANCEL_GRACE`
+        seconds.
         """
         with self._ground.change() as change:
-            found = jobs.load_job(change.tx, job)
-            if found is None:
+            if not jobs.exists(change.tx, job):
                 raise NoSuchJob
-            actor = self._access.require(change.tx, caller, "submit")
-            if actor.user != found.owner and not actor.admin:
-                raise Denied("this is another user's job")
-            unfinished = [
-                recipe for group in found.recipe_sets for recipe in group.recipes if not recipe.status.finished
-            ]
+            found = jobs.load_job_row(change.tx, job)
+            self._require_owner(caller, change.tx, found)
+            if unfinished_only and found.settled:
+                raise JobFinished
+            if found.campaign:
+                course.stop(change, self._ground, job)
+            unfinished = recipes.unfinished_of(change.tx, job)
             end_recipes(change, unfinished, TaskStatus.CANCELLED, None, grace=_last_words)
-            systems.assign(change, self._ground)
+            dispatch(change, self._ground)
 
-    def _get(self, tx: Connection, caller: Caller, job: int) -> Job:
-        found = jobs.load_job(tx, job)
+    def _get(self, tx: Connection, caller: Caller, job: int, newest: int) -> Job:
+        found = jobs.load_job(tx, job, newest=newest)
         if found is None:
             raise NoSuchJob
         self._access.require_reader(tx, caller, found)
         return found
 
+    def _require_owner(self, caller: Caller, tx: Connection, job: Job) -> None:
+        if self._submitter(caller, tx) == job.owner:
+            return
+        actor = self._access.actor(tx, caller)
+        if actor is None:
+            raise Unauthenticated("this is a user's job: it needs a token")
+        if not actor.admin:
+            raise Denied("this is another user's job")
+
     def _submitter(self, caller: Caller, tx: Connection) -> str:
         if self._ground.config.anonymous_submit and not caller.authorization:
             return ANONYMOUS
         return self._access.require(tx, caller, "submit").user
+
+
+def _require_systems(tx: Connection, new: NewJob) -> None:
+    """Raise `Invalid` for the first system that a job names and that is not there."""
+    for wanted in submission.wanted_systems(new):
+        if store_systems.load_system(tx, wanted.system) is None:
+            where = f"{wanted.place}: " if wanted.place else ""
+            raise Invalid(f"{where}there is no system {wanted.system!r}", field=wanted.field)
+
+
+def _begin(change: Change, job: int, plan: Campaign) -> None:
+    """Store a campaign; it waits for nothing, so that its job runs from now on."""
+    campaigns.insert_campaign(change.tx, job, plan, now=change.now)
+    jobs.update_job(change.tx, job, started=change.now, status=RecipeStatus.RUNNING)
 
 
 def _last_words(recipe: Recipe) -> float:

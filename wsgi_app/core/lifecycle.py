@@ -1,11 +1,16 @@
 """How a change of one thing changes what it is part of: result to task, task to recipe, recipe to set and job."""
 
+from collections.abc import Collection
 from typing import Any
 
+from attrs import asdict, frozen
+
+from wsgi_app.campaign import CampaignEnd
 from wsgi_app.core import gate, verdicts
+from wsgi_app.core.campaign import turns
 from wsgi_app.core.change import Change
 from wsgi_app.errors import NoSuchRecipe, NoSuchTask, RecipeFinished, RecipeNotAssigned
-from wsgi_app.model import Recipe, Result, System, Task
+from wsgi_app.model import Job, Recipe, Result, System, Task
 from wsgi_app.states import (
     RecipeStatus,
     ResultValue,
@@ -13,10 +18,9 @@ from wsgi_app.states import (
     TaskStatus,
     group_status,
     recipe_status,
-    verdict,
     worst,
 )
-from wsgi_app.store import ids, jobs, queue, recipes, results, systems
+from wsgi_app.store import campaigns, ids, jobs, queue, recipes, results, systems
 
 
 def recipe_of(change: Change, recipe: int) -> Recipe:
@@ -128,13 +132,17 @@ def release(change: Change, recipe: Recipe) -> None:
         change.event("system", None, name=freed.name, state=SystemState.OFFLINE, health=freed.health, recipe=None)
 
 
-def start_set(change: Change, recipe_set: int, *, told: int | None = None) -> None:
-    """Let the recipes of a set start, once all that are not finished have systems; `told` has told its system."""
+def start_set(change: Change, recipe_set: int, *, told: Collection[int] = ()) -> None:
+    """Let the recipes of a set start, once all that are not finished were taken; those `told` have told their systems.
+
+    A system that is only reserved has not taken its recipe.
+    """
     for peer in queue.startable(change.tx, recipe_set):
         recipes.update_recipe(change.tx, peer.id, status=RecipeStatus.WAITING)
         change.recipe_event(peer, status=RecipeStatus.WAITING)
+        turns.make_ready(change, peer.id)
         # its system may be waiting for the set to be whole
-        if peer.id != told:
+        if peer.id not in told:
             tell_running(change, systems.load_system(change.tx, peer.system or ""), peer.id)
 
 
@@ -167,22 +175,67 @@ def settle(change: Change, recipe_id: int, *, late: bool) -> bool:
 
 
 def refresh_job(change: Change, job_id: int) -> None:
-    """Bring a job's status, result, end and verdict in line with its recipes."""
+    """Bring a job's status, result, end and verdict in line with its recipes, or with how far its campaign is."""
     job = jobs.load_job_row(change.tx, job_id)
-    states = recipes.recipe_states(change.tx, job_id)
-    status = group_status(state.status for state in states)
-    result = worst(state.result for state in states)
-    settled = all(state.settled for state in states)
-    cancelling = any(state.cancelling for state in states)
-    if (status, result, settled, cancelling) == (job.status, job.result, job.settled, job.cancelling):
+    state = _campaign_state(change, job) if job.campaign else _state(change, job)
+    if state == _State(job.status, job.result, job.settled, job.cancelling):
         return
-    values: dict[str, Any] = {"status": status, "result": result, "settled": settled, "cancelling": cancelling}
-    if job.started is None and status not in (RecipeStatus.QUEUED, RecipeStatus.SCHEDULED, RecipeStatus.WAITING):
+    values = asdict(state)
+    if job.started is None and state.status not in (
+        RecipeStatus.QUEUED,
+        RecipeStatus.SCHEDULED,
+        RecipeStatus.WAITING,
+    ):
         values["started"] = change.now
-    if status.finished and job.finished is None:
+    if state.status.finished and job.finished is None:
         values["finished"] = change.now
-    if settled:
-        values["verdict"] = verdict((state.status for state in states), result)
-        values["reason"] = verdicts.reason_of(change.tx, job.id, values["verdict"])
+    if state.settled:
+        values["verdict"], values["reason"] = verdicts.judge(change.tx, job, state.result)
     jobs.update_job(change.tx, job.id, **values)
-    change.job_event(job.id, status, result, settled=settled)
+    change.job_event(job.id, state.status, state.result, settled=state.settled)
+
+
+@frozen
+class _State:
+    """What of a job follows from what is below it."""
+
+    status: RecipeStatus
+    result: ResultValue
+    settled: bool
+    cancelling: bool
+
+
+def _state(change: Change, job: Job) -> _State:
+    states = recipes.recipe_states(change.tx, job.id)
+    return _State(
+        group_status(state.status for state in states),
+        worst(state.result for state in states),
+        all(state.settled for state in states),
+        any(state.cancelling for state in states),
+    )
+
+
+#: what a job's status is when its campaign has ended
+_ENDS = {
+    CampaignEnd.COMPLETED: RecipeStatus.COMPLETED,
+    CampaignEnd.FAILED: RecipeStatus.ABORTED,
+    CampaignEnd.CANCELLED: RecipeStatus.CANCELLED,
+}
+
+
+def _campaign_state(change: Change, job: Job) -> _State:
+    """Return the state of a campaign's job, and wake the campaign when the set that it waits for is settled.
+
+    Only that set is looked at: what was before it counts in the result already.
+    """
+    progress = campaigns.load_progress(change.tx, job.id)
+    states = [] if progress.recipe_set is None else recipes.recipe_states(change.tx, recipe_set=progress.recipe_set)
+    at_rest = all(state.settled for state in states)
+    if states and at_rest and progress.end is None and progress.due is None:
+        campaigns.update_campaign(change.tx, job.id, due=change.now)
+    return _State(
+        RecipeStatus.RUNNING if progress.end is None else _ENDS[progress.end],
+        worst((job.result, *(state.result for state in states))),
+        progress.end is not None and at_rest,
+        any(state.cancelling for state in states),
+    )

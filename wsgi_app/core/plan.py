@@ -17,9 +17,18 @@ class Plan:
     """The healthy systems at one moment, and what is left of them for the sets that come next."""
 
     def __init__(
-        self, lab: Sequence[System], held: Mapping[int, AbstractSet[str]], now: float, *, claim_seconds: float
+        self,
+        lab: Sequence[System],
+        held: Mapping[int, AbstractSet[str]],
+        now: float,
+        *,
+        claim_seconds: float,
+        reserved: AbstractSet[int] = frozenset(),
     ) -> None:
-        """`held`: which systems belong to a set that still waits for others, by set."""
+        """`held`: which systems belong to a set that still waits for others, by set.
+
+        `reserved`: recipes that have systems which have not asked for them.
+        """
         self.lab = lab
         healthy = [system for system in lab if system.health.usable]
         self.pool = Pool(healthy)
@@ -27,12 +36,17 @@ class Plan:
         #: the systems that are free, by their places in the pool; and those of them that no set has been given or keeps
         self.free = frozenset(place for place, system in enumerate(healthy) if _is_free(system, now))
         self.left = self.free
+        self._reserved = reserved
         # a system that has just ended a recipe, or is between two claims, is not free, and there all the same
         self._present = frozenset(
             place
             for place, system in enumerate(healthy)
-            if system.recipe is not None or (system.claimed_until or 0) + claim_seconds > now
+            if self.runs(system) or (system.claimed_until or 0) + claim_seconds > now
         )
+
+    def runs(self, system: System) -> bool:
+        """Return whether a system has a recipe, and is there: one that is only reserved may never have been."""
+        return system.recipe is not None and system.recipe not in self._reserved
 
     def take(self, group: Sequence[Recipe]) -> dict[int, System]:
         """Return a system for each of the waiting recipes of the next set, or nothing; by recipe id.
@@ -73,7 +87,13 @@ class Plan:
 
 def load_plan(tx: Connection, now: float, *, claim_seconds: float) -> Plan:
     """Return the plan as it is before the first set."""
-    return Plan(systems.load_systems(tx), queue.held_systems(tx), now, claim_seconds=claim_seconds)
+    return Plan(
+        systems.load_systems(tx),
+        queue.held_systems(tx),
+        now,
+        claim_seconds=claim_seconds,
+        reserved=queue.reserved(tx),
+    )
 
 
 def _is_free(system: System, now: float) -> bool:

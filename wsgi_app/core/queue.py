@@ -152,7 +152,8 @@ class Lab:
         if len(fitting) == 1:
             [system] = fitting
             if running:
-                return f"system {system.name} runs recipe {system.recipe}"
+                verb = "runs" if self._plan.runs(system) else "is reserved for"
+                return f"system {system.name} {verb} recipe {system.recipe}"
             return f"system {system.name} is offline: it does not ask for work"
         words = [f"{len(running)} busy"] if running else []
         words += [f"{len(fitting) - len(running)} offline"] if len(running) < len(fitting) else []

@@ -2,9 +2,10 @@
 
 from attrs import frozen
 
-from wsgi_app.core import access, declared, gate, lifecycle, systems
+from wsgi_app.core import access, assignment, declared, gate, lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.dispatch import dispatch
 from wsgi_app.core.ending import end_recipes
 from wsgi_app.core.gateimage import image_of
 from wsgi_app.core.matching import fits
@@ -82,13 +83,13 @@ class Recipes:
                 text = shortened(message or f"Aborted by {'its harness' if harness else 'an administrator'}")
                 grace = 0 if harness else self._ground.config.grace_seconds
                 end_recipes(change, [found], TaskStatus.ABORTED, text, grace=lambda _: grace)
-                systems.assign(change, self._ground)
+                dispatch(change, self._ground)
 
     def issue_key(self, caller: Caller, recipe: int, *, rotate: bool = False, system: str | None = None) -> Key:
         """Make one more key for the recipe's harness (the job's owner, admins).
 
-        A queued recipe is assigned to the system it names, or to `system`. `rotate` revokes the earlier keys. Raises
-        `RecipeFinished`, `SystemBusy`, `Conflict`.
+        A queued recipe is assigned to the system it names, or to `system`; a reserved one is taken. `rotate` revokes
+        the earlier keys. Raises `RecipeFinished`, `SystemBusy`, `Conflict`.
         """
         with self._ground.change() as change:
             found = lifecycle.recipe_of(change, recipe)
@@ -98,9 +99,11 @@ class Recipes:
             if found.assigned is None:
                 self._assign(change, found, system)
                 # of its set's others, systems may be there that waited for this one
-                systems.assign(change, self._ground)
+                dispatch(change, self._ground)
             elif system is not None and system != found.system:
                 raise Conflict(f"the recipe runs on {found.system}", field="system")
+            else:
+                assignment.take(change, self._ground, found)
             if rotate:
                 change.revoke(found.id, *(f"key-{value}" for value in store_access.load_keys(change.tx, found.id)))
                 store_access.delete_keys(change.tx, found.id)
@@ -126,7 +129,7 @@ class Recipes:
                 logs.delete_growing(change.tx, recipe)
             settled = lifecycle.settle(change, recipe, late=late)
             if settled:
-                systems.assign(change, self._ground)
+                dispatch(change, self._ground)
             return settled
 
     def close_logs(self) -> None:
@@ -138,7 +141,7 @@ class Recipes:
             for recipe in late:
                 lifecycle.settle(change, recipe.id, late=True)
             if late:
-                systems.assign(change, self._ground)
+                dispatch(change, self._ground)
             # behind all that changes it
             for recipe in closing:
                 change.gate(recipe.id, *image_of(change, self._ground, lifecycle.recipe_of(change, recipe.id)))
@@ -160,7 +163,7 @@ class Recipes:
             raise Conflict(f"{name} is not what the recipe asks for: its type and tags", field="system")
         if not queue.is_due(change.tx, recipe):
             raise Conflict("the stage before this recipe's is not settled yet")
-        systems.give(change, self._ground, recipe, found)
+        assignment.give(change, self._ground, recipe, found)
 
     def _require_owner(self, change: Change, caller: Caller, recipe: Recipe) -> None:
         actor = self._access.require(change.tx, caller, "submit")

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
+from wsgi_app.core.campaign import course
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.ending import end_recipes
 from wsgi_app.core.gateimage import BATCH, image_of
 from wsgi_app.model import Recipe
 from wsgi_app.states import TaskStatus
-from wsgi_app.store import access, events, ids, recipes, systems
+from wsgi_app.store import access, campaigns, events, ids, recipes, systems
 
 #: ids of jobs, recipes, tasks and results that are left out: more than a lab gives out between two backups. All ids
 #: that there are suffice for 200 restores
@@ -48,6 +49,8 @@ class Restored:
             unfinished = recipes.unfinished_recipes(change.tx)
             for recipe in unfinished:
                 access.delete_keys(change.tx, recipe.id)
+            for job in campaigns.running_jobs(change.tx):
+                course.fail(change, job, message)
             end_recipes(change, unfinished, TaskStatus.ABORTED, message, grace=lambda _: 0.0)
             systems.forget_claims(change.tx)
         self._make_gate()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from attrs import frozen
 from sqlalchemy import ColumnElement
 
-from wsgi_app.core import lifecycle
+from wsgi_app.core import assignment, lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Ground
 from wsgi_app.core.idempotency import Once
@@ -75,8 +75,7 @@ class Results:
         the recipe has as many as it may, with one Warn about it.
         """
         with self._ground.change() as change:
-            found = lifecycle.recipe_of(change, recipe)
-            self._access.require_harness(change.tx, caller, found.id)
+            found = assignment.hear(change, self._ground, self._access, caller, recipe)
             target = lifecycle.task_of(found, task)
             once = Once.of(f"recipe {found.id}", idempotency_key, (task, result, path, score, message))
             earlier = once.made(change)

@@ -2,12 +2,15 @@
 
 from attrs import frozen
 
+from wsgi_app.campaign import Campaign, TargetList
 from wsgi_app.errors import Invalid
 from wsgi_app.submitted import NewJob, NewRecipe, NewTask
 
 #: most recipes and tasks of one job
 MOST_RECIPES = 2000
 MOST_TASKS = 20000
+#: most steps of a campaign, of all its tests together: whoever asks how far it is gets them all, for each run
+MOST_STEPS = 2000
 #: characters of the name of a job, a task, a role: every list repeats it
 LONGEST_NAME = 2000
 
@@ -36,7 +39,9 @@ def check(new: NewJob) -> None:
     if not 0 <= new.priority <= 100:
         raise Invalid("priority is 0 to 100", field="priority")
     check_length(new.name, "name")
-    if not new.recipe_sets:
+    if new.campaign is not None:
+        _check_campaign(new.campaign)
+    if not new.recipe_sets and new.campaign is None:
         raise Invalid("a job needs a recipe set", field="recipe_sets")
     for place, group in enumerate(new.recipe_sets):
         if not group.recipes:
@@ -50,6 +55,24 @@ def check(new: NewJob) -> None:
         raise Invalid(f"a job has at most {MOST_RECIPES} recipes", field="recipe_sets")
     if sum(len(recipe.tasks) for recipe in recipes) > MOST_TASKS:
         raise Invalid(f"a job has at most {MOST_TASKS} tasks", field="recipe_sets")
+
+
+def _check_campaign(plan: Campaign) -> None:
+    if not plan.tests:
+        raise Invalid("a campaign needs a test", field="campaign.tests")
+    if sum(len(test.steps) for test in plan.tests) > MOST_STEPS:
+        raise Invalid(f"a campaign has at most {MOST_STEPS} steps", field="campaign.tests")
+    for number, test in enumerate(plan.tests):
+        where = f"campaign.tests[{number}]"
+        check_length(test.name, f"{where}.name")
+        if not test.steps:
+            raise Invalid("a test needs a step", field=f"{where}.steps")
+        targets = test.targets
+        most = len(targets.targets) if isinstance(targets, TargetList) else targets.least
+        if most > MOST_RECIPES:
+            raise Invalid(f"a test has at most {MOST_RECIPES} targets", field=f"{where}.targets")
+        if most * len(test.steps) > MOST_TASKS:
+            raise Invalid(f"a test has at most {MOST_TASKS} steps on all its targets", field=where)
 
 
 def _check_recipe(recipe: NewRecipe, where: str) -> None:
@@ -75,6 +98,10 @@ def _check_task(task: NewTask, where: str) -> None:
         raise Invalid("a task has one of command, script and fetch", field=where)
     if task.command is not None and not task.command:
         raise Invalid("a command needs at least one word", field=f"{where}.command")
+    if any(not name or "=" in name for name in task.params):
+        raise Invalid(
+            "a parameter is an environment variable: its name is not empty and has no =", field=f"{where}.params"
+        )
 
 
 def check_length(name: str | None, where: str) -> None:

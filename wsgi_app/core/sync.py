@@ -11,7 +11,7 @@ from typing import Any
 from attrs import frozen
 from sqlalchemy import Connection
 
-from wsgi_app.core import lifecycle
+from wsgi_app.core import assignment, lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.notifier import Subject
@@ -115,15 +115,14 @@ class Sync:
             self._access.require_harness(tx, caller, _recipe(tx, recipe).id)
         said = read()
         with self._ground.change() as change:
-            found = lifecycle.recipe_of(change, recipe)
-            self._access.require_harness(change.tx, caller, found.id)
+            found = assignment.hear(change, self._ground, self._access, caller, recipe)
             lifecycle.require_live(found)
             recipes.stop_waiting(change.tx, found.id)
             new = sync.arrive(change.tx, found.id, state, said, change.now)
             if new:
                 if sync.count_states(change.tx, found.id) > MOST_STATES:
                     raise TooManySyncStates(f"a recipe reaches at most {MOST_STATES} sync states")
-                self._tell(change, found, state)
+                _tell(change, found, state)
             return new
 
     def wait(
@@ -189,25 +188,6 @@ class Sync:
                 made.append(StateOverview(state, tuple(everyone), frozenset(waiting)))
             return Overview(tuple(made), len(states) > most)
 
-    def _tell(self, change: Change, recipe: Recipe, state: str) -> None:
-        """Record an arrival, and what it completes; who waited for that does not wait any more."""
-        group = recipe.recipe_set
-        complete = sync.tally(change.tx, group, state, None).missing == 0
-        if complete:
-            recipes.stop_all_waiting(change.tx, group, state)
-        played = {role or STANDALONE for role in recipe.task_roles} | ({recipe.role} if recipe.role else set())
-        roles = {role: sync.tally(change.tx, group, state, role).missing == 0 for role in sorted(played)}
-        change.event(
-            "sync",
-            recipe.job,
-            job=recipe.job,
-            recipe_set=group,
-            state=state,
-            recipe=recipe.id,
-            complete=complete,
-            roles=roles,
-        )
-
     def _mark(self, recipe: int, group: int, meeting: Meeting, seconds: float) -> None:
         """Note that a recipe waits, which counts as past its watchdog when its peers are."""
         with self._ground.change() as change:
@@ -239,6 +219,32 @@ class Sync:
             names = ", ".join(f"recipe {one.recipe} ({one.system}) has ended ({one.status})" for one in dead)
             raise DeadPeer(f"{names} without reaching {meeting.state}")
         return Attendance(meeting.reached(tally), there, missing)
+
+
+def announce(change: Change, recipe: Recipe, state: str, said: str) -> None:
+    """Let a recipe be at a state, and say something (JSON text) there, at our own word."""
+    if sync.arrive(change.tx, recipe.id, state, said, change.now):
+        _tell(change, recipe, state)
+
+
+def _tell(change: Change, recipe: Recipe, state: str) -> None:
+    """Record an arrival, and what it completes; who waited for that does not wait any more."""
+    group = recipe.recipe_set
+    complete = sync.tally(change.tx, group, state, None).missing == 0
+    if complete:
+        recipes.stop_all_waiting(change.tx, group, state)
+    played = {role or STANDALONE for role in recipe.task_roles} | ({recipe.role} if recipe.role else set())
+    roles = {role: sync.tally(change.tx, group, state, role).missing == 0 for role in sorted(played)}
+    change.event(
+        "sync",
+        recipe.job,
+        job=recipe.job,
+        recipe_set=group,
+        state=state,
+        recipe=recipe.id,
+        complete=complete,
+        roles=roles,
+    )
 
 
 def _recipe(tx: Connection, recipe: int) -> Recipe:

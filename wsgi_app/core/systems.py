@@ -1,24 +1,19 @@
-"""Systems, and which recipe gets which. Source: design.md section 6, What to run.
-
-A system says that it is there and free by claiming. Whole recipe sets are assigned, oldest first within priority, as
-soon as every recipe of the set has a free, healthy system that fits (`plan`): when a job comes in, when a system
-claims, and when a stage of a job is settled.
-"""
+"""Systems: the lab's machines. One says that it is there and free by claiming. Source: design.md section 6."""
 
 import ipaddress
 import re
+import time
 from collections.abc import Collection
 from typing import Any
 
 from attrs import evolve, frozen
 from sqlalchemy import Connection
 
-from wsgi_app.core import access, gate, lifecycle
+from wsgi_app.core import access, assignment, gate, lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
-from wsgi_app.core.gateimage import image_of
+from wsgi_app.core.dispatch import dispatch
 from wsgi_app.core.notifier import Subject
-from wsgi_app.core.plan import load_plan
 from wsgi_app.errors import Invalid, NoSuchSystem, SystemBusy, SystemExists
 from wsgi_app.model import Caller, Key, Peer, Recipe, System
 from wsgi_app.states import RecipeStatus, SystemHealth, SystemState
@@ -92,7 +87,7 @@ class Systems:
                 if changed.address != found.address:
                     _move_address(change, found, changed.address)
                 change.event("system", None, name=name, state=self.state(changed), health=changed.health)
-                assign(change, self._ground)
+                dispatch(change, self._ground)
         return self.get(name)
 
     def remove(self, caller: Caller, name: str) -> None:
@@ -109,7 +104,7 @@ class Systems:
                 change.revoke_addresses(found.last_recipe)
             change.event("system", None, name=name, state=None, health=None)
             # a large set may have kept others for the sake of this one
-            assign(change, self._ground)
+            dispatch(change, self._ground)
 
     def issue_key(self, caller: Caller, name: str) -> str:
         """Make the system's key, which replaces the one before (admins only)."""
@@ -124,10 +119,13 @@ class Systems:
     def claim(self, caller: Caller, name: str, *, wait: float) -> Claimed | None:
         """Say that a system is there and free, and return the recipe that it is to run, or None after `wait` seconds.
 
-        A system that holds an unfinished recipe gets it again, with one more key: an answer may have been lost.
+        A system that holds an unfinished recipe gets it again, with one more key: an answer may have been lost. One
+        that is reserved for a recipe takes it.
         """
+        deadline = time.monotonic() + wait
         if not self._announce(caller, name, wait):
-            self._ground.notifier.wait([Subject("system", name)], lambda: self._look(name), wait)
+            while (found := self._wait(name, deadline - time.monotonic())) is not None and found.reserved:
+                self._take(name)
         with self._ground.change() as change:
             held = _held(change.tx, name)
             if held is None:
@@ -141,7 +139,7 @@ class Systems:
             waiting = systems.any_free(tx, self._ground.clock()) and queue.any_queued(tx)
         if waiting:
             with self._ground.change() as change:
-                assign(change, self._ground)
+                dispatch(change, self._ground)
 
     def _announce(self, caller: Caller, name: str, wait: float) -> bool:
         """Record the claim and assign what can be; True when the system holds a recipe now."""
@@ -152,64 +150,39 @@ class Systems:
                 raise NoSuchSystem
             until = change.now + max(wait, self._ground.config.claim_seconds)
             systems.update_system(change.tx, name, last_seen=change.now, claimed_until=until)
-            if found.recipe is None:
+            if found.recipe is not None:
+                assignment.take(change, self._ground, lifecycle.recipe_of(change, found.recipe))
+            else:
                 if self.state(found) is SystemState.OFFLINE:
                     change.event("system", None, name=name, state=SystemState.IDLE, health=found.health)
-                assign(change, self._ground)
+                dispatch(change, self._ground)
             return _held(change.tx, name) is not None
+
+    def _wait(self, name: str, seconds: float) -> Recipe | None:
+        """Wait until the system may run a recipe, or is reserved for one; return that."""
+        return self._ground.notifier.wait([Subject("system", name)], lambda: self._look(name), seconds)
 
     def _look(self, name: str) -> Recipe | None:
         with self._ground.read() as tx:
-            return _held(tx, name)
+            recipe = _recipe(tx, name)
+        return recipe if recipe is None or recipe.reserved or recipe.status is not RecipeStatus.SCHEDULED else None
+
+    def _take(self, name: str) -> None:
+        with self._ground.change() as change:
+            recipe = _recipe(change.tx, name)
+            if recipe is not None:
+                assignment.take(change, self._ground, recipe)
 
 
-def assign(change: Change, ground: Ground) -> None:
-    """Give systems to the sets that wait, as far as free systems go; some are kept for sets that need more."""
-    if not (systems.any_free(change.tx, change.now) and queue.any_queued(change.tx)):
-        return
-    plan = load_plan(change.tx, change.now, claim_seconds=ground.config.claim_seconds)
-    for group in queue.assignable(change.tx):
-        given = plan.take(group)
-        for recipe in group if given else ():
-            give(change, ground, recipe, given[recipe.id])
-        if not plan.left:
-            return
-
-
-def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None:
-    """Give a queued recipe to a system: watchdog, directories, gate; the whole set may start with the last of them."""
-    watchdog = change.now + ground.config.watchdog_seconds
-    recipes.update_recipe(
-        change.tx, recipe.id, system=system.name, status=RecipeStatus.SCHEDULED, assigned=change.now, watchdog=watchdog
-    )
-    systems.update_system(change.tx, system.name, recipe=recipe.id, last_recipe=recipe.id)
-    if system.last_recipe is not None:
-        # what it ran before may still take logs by key; its address speaks for the new recipe alone
-        change.revoke_addresses(system.last_recipe)
-    lifecycle.tell_running(change, system, recipe.id)
-    given = lifecycle.recipe_of(change, recipe.id)
-    change.recipe_event(given)
-    _publish(change, ground, given)
-    lifecycle.start_set(change, recipe.recipe_set, told=recipe.id)
-    lifecycle.refresh_set(change, recipe.recipe_set)
-    lifecycle.refresh_job(change, recipe.job)
-
-
-def _publish(change: Change, ground: Ground, recipe: Recipe) -> None:
-    """Make the recipe's directories, the logs that every task is going to have, and its gate."""
-    ground.directories(recipe, ["logs", *(f"tasks/{task.id}/logs" for task in recipe.tasks)])
-    for task in recipe.tasks:
-        for name in ground.config.precreate:
-            (ground.config.logs / str(recipe.id) / f"tasks/{task.id}/logs" / name).touch(mode=0o640)
-    # nobody has a right to it yet: what is there is of another recipe, in a database that was restored since
-    ground.gate.clear(recipe.id)
-    change.gate(recipe.id, *image_of(change, ground, recipe))
+def _recipe(tx: Connection, name: str) -> Recipe | None:
+    """Return the recipe that a system holds."""
+    system = systems.load_system(tx, name)
+    return None if system is None or system.recipe is None else recipes.load_recipe(tx, system.recipe)
 
 
 def _held(tx: Connection, name: str) -> Recipe | None:
     """Return the recipe that a system holds and may run: its whole set has systems."""
-    system = systems.load_system(tx, name)
-    recipe = None if system is None or system.recipe is None else recipes.load_recipe(tx, system.recipe)
+    recipe = _recipe(tx, name)
     return None if recipe is None or recipe.status is RecipeStatus.SCHEDULED else recipe
 
 

@@ -1,7 +1,8 @@
 """Tasks: started, ended, named. Source: design.md section 6, harness-beaker.md 1.4."""
 
-from wsgi_app.core import lifecycle, submission
+from wsgi_app.core import assignment, lifecycle, stopping, submission
 from wsgi_app.core.access import Access
+from wsgi_app.core.campaign import turns
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.results import shortened
 from wsgi_app.errors import RecipeNotAssigned, TaskFinished, TaskNotStarted
@@ -31,11 +32,11 @@ class Tasks:
         """Change a task's status at its harness's word, and its name and version (at any time); return it.
 
         Running arms the recipe's watchdog anew, also when repeated. Completed needs Running before; Aborted does not
-        and leaves a Warn with the message. Raises `TaskFinished`, `TaskNotStarted`, `RecipeNotAssigned`, `Invalid`.
+        and leaves a Warn with the message. Either may end the recipe (`stop_on_fail`), whoever runs it. Raises
+        `TaskFinished`, `TaskNotStarted`, `RecipeNotAssigned`, `Invalid`.
         """
         with self._ground.change() as change:
-            found = lifecycle.recipe_of(change, recipe)
-            self._access.require_harness(change.tx, caller, found.id)
+            found = assignment.hear(change, self._ground, self._access, caller, recipe)
             target = lifecycle.task_of(found, task)
             submission.check_length(name, "name")
             submission.check_length(version, "version")
@@ -63,7 +64,9 @@ class Tasks:
             if recipe.reason is None:
                 recipes.update_recipe(change.tx, recipe.id, reason=text)
         lifecycle.end_task(change, recipe, task, status, closes=change.now)
-        lifecycle.refresh(change, recipe.id)
+        if not stopping.stop(change, recipe.id, task.id):
+            lifecycle.refresh(change, recipe.id)
+            turns.make_ready(change, recipe.id)
 
     def _start(self, change: Change, recipe: Recipe, task: Task) -> None:
         if task.status is not TaskStatus.RUNNING:

@@ -5,26 +5,74 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from wsgi_app.states import RecipeStatus, Verdict
-from wsgi_app.store import summary
+from wsgi_app.campaign import Campaign, CampaignEnd, Position, Report, ReporterKind
+from wsgi_app.model import Job
+from wsgi_app.states import RecipeStatus, ResultValue, Verdict, verdict
+from wsgi_app.store import campaigns, recipes, summary
 from wsgi_app.store.summary import Ended
 
 #: longest message of a harness in a reason, in characters
 LONGEST_WORDS = 200
 
 
-def reason_of(tx: Connection, job: int, verdict: Verdict) -> str:
-    """Return the reason of a job's verdict, and what makes it doubtful: logs that were late or are damaged."""
-    ended = summary.not_as_they_should(tx, job)
-    if verdict is Verdict.CANCELLED:
-        reason = _ended(ended, RecipeStatus.CANCELLED)
-    elif verdict is Verdict.INFRASTRUCTURE:
-        reason = _ended(ended, RecipeStatus.ABORTED)
-    elif verdict is Verdict.FAIL:
-        reason = _failed(tx, job)
+def judge(tx: Connection, job: Job, result: ResultValue) -> tuple[Verdict, str]:
+    """Return the verdict of a job whose recipes are settled and have this result, and why.
+
+    The reason ends with what makes it doubtful: logs that were late or are damaged.
+    """
+    ended = summary.not_as_they_should(tx, job.id)
+    if job.campaign:
+        found, reason = _of_campaign(tx, job.id)
     else:
-        reason = _passed(tx, job)
-    return "; ".join([reason, *_doubts(ended)])
+        found = verdict((state.status for state in recipes.recipe_states(tx, job.id)), result)
+        reason = _reason(tx, job.id, found, ended)
+    return found, "; ".join([reason, *_doubts(ended)])
+
+
+def _reason(tx: Connection, job: int, found: Verdict, ended: Sequence[Ended]) -> str:
+    if found is Verdict.CANCELLED:
+        return _ended(ended, RecipeStatus.CANCELLED)
+    if found is Verdict.INFRASTRUCTURE:
+        return _ended(ended, RecipeStatus.ABORTED)
+    return _failed(tx, job) if found is Verdict.FAIL else _passed(tx, job)
+
+
+def _of_campaign(tx: Connection, job: int) -> tuple[Verdict, str]:
+    """Return the verdict of a campaign that has ended, and why: its reporters have the word, if there are any."""
+    plan, progress = campaigns.load_plan(tx, job), campaigns.load_progress(tx, job)
+    where = _place(plan, progress.position)
+    if progress.end is CampaignEnd.CANCELLED:
+        return Verdict.CANCELLED, f"it was stopped {where}"
+    if progress.end is CampaignEnd.FAILED:
+        return Verdict.INFRASTRUCTURE, f"it could not go on {where}: {(progress.error or '')[:LONGEST_WORDS]}"
+    bad = campaigns.bad_reports(tx, job)
+    if bad is not None:
+        return Verdict.FAIL, _refusal(*bad)
+    if any(reporter.kind is not ReporterKind.NOOP for reporter in (*plan.run_reporters, *plan.final_reporters)):
+        return Verdict.PASS, "all its reports are good"
+    first = campaigns.first_failed(tx, job)
+    if first is None:
+        return Verdict.PASS, "every target came through, in the last attempt at each test"
+    where = _place(plan, first.position)
+    if first.error is not None:
+        return Verdict.INFRASTRUCTURE, f"no targets could be had {where}: {first.error[:LONGEST_WORDS]}"
+    return Verdict.FAIL, f"{first.failed} of {len(first.targets)} targets failed {where}"
+
+
+def _place(plan: Campaign, position: Position) -> str:
+    if not position.test:
+        return f"before run {max(position.run, 1)}"
+    return f"in run {position.run}, test {plan.tests[position.test - 1].name}"
+
+
+def _refusal(report: Report, number: int) -> str:
+    """Return what a bad report says, and how many bad ones there are."""
+    said = report.data if isinstance(report.data, list) else []
+    why = next((sentence for sentence in said if "does not pass" in sentence), "a test had no targets")
+    of = f"run {report.run}" if report.run else "all runs"
+    return f"{report.reporter} finds {of} bad: {why[:LONGEST_WORDS]}" + _more(
+        number - 1, "report is bad", "reports are bad"
+    )
 
 
 def _ended(ended: Sequence[Ended], status: RecipeStatus) -> str:

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Sequence
 
-from wsgi_app.core import lifecycle, systems
+from wsgi_app.core import assignment, lifecycle
 from wsgi_app.core.access import Access
+from wsgi_app.core.campaign import course
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.dispatch import dispatch
 from wsgi_app.core.ending import end_recipes
 from wsgi_app.errors import NoSuchRecipe
 from wsgi_app.model import Caller, Recipe
@@ -13,6 +15,9 @@ from wsgi_app.states import TaskStatus
 from wsgi_app.store import jobs, recipes
 
 EXPIRED = "External Watchdog Expired"
+UNTAKEN = "Acquire timeout"
+#: systems that are named in one message
+MOST_NAMES = 10
 #: a watchdog further away than this is a slip; it also keeps times within what a database column holds
 LONGEST = 10 * 365 * 86400
 
@@ -39,8 +44,7 @@ class Watchdogs:
         Raises `RecipeFinished`, `RecipeNotAssigned`.
         """
         with self._ground.change() as change:
-            found = lifecycle.recipe_of(change, recipe)
-            self._access.require_harness(change.tx, caller, found.id)
+            found = assignment.hear(change, self._ground, self._access, caller, recipe)
             lifecycle.require_live(found)
             recipes.stop_waiting(change.tx, found.id)
             bounded = max(-LONGEST, min(seconds, LONGEST))
@@ -49,11 +53,13 @@ class Watchdogs:
     def expire(self) -> int:
         """Abort recipes that ran longer than they may, and sets all of whose watchdogs are past; return how many.
 
-        Who waits in sync counts as past its watchdog when its peers are.
+        Who waits in sync counts as past its watchdog when its peers are. A set of which a system was reserved, and did
+        not ask in time, is aborted whole, and ends its campaign.
 
         Their logs stay open for a while: what the system still sends may say why it hung.
         """
         with self._ground.change() as change:
+            untaken = self._abort_untaken(change)
             overlong = [lifecycle.recipe_of(change, number) for number in recipes.overlong(change.tx, change.now)]
             for recipe in overlong:
                 text = f"The recipe took longer than its {recipe.max_seconds} seconds"
@@ -65,10 +71,27 @@ class Watchdogs:
                 if not recipe.status.finished
             ]
             self._abort(change, expired, EXPIRED)
-            if overlong or expired:
-                systems.assign(change, self._ground)
-            return len(overlong) + len(expired)
+            if untaken or overlong or expired:
+                dispatch(change, self._ground)
+            return untaken + len(overlong) + len(expired)
+
+    def _abort_untaken(self, change: Change) -> int:
+        """Abort the sets with systems that were reserved and have not asked in time; return how many recipes."""
+        number = 0
+        for group in recipes.untaken_sets(change.tx, change.now):
+            members = [recipe for recipe in recipes.load_set(change.tx, group) if not recipe.status.finished]
+            late = [recipe for recipe in members if recipe.reserved and (recipe.watchdog or 0) <= change.now]
+            message = f"{UNTAKEN}: no harness on {_few([recipe.system or '' for recipe in late])} asked for its recipe"
+            course.fail(change, members[0].job, message)
+            self._abort(change, members, message)
+            number += len(members)
+        return number
 
     def _abort(self, change: Change, members: Sequence[Recipe], message: str) -> None:
         grace = self._ground.config.grace_seconds
-        end_recipes(change, members, TaskStatus.ABORTED, message, grace=lambda _: grace)
+        end_recipes(change, members, TaskStatus.ABORTED, message, grace=lambda recipe: 0 if recipe.reserved else grace)
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

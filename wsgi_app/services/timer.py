@@ -9,6 +9,7 @@ from wsgi_app.core.gateway import Gateway
 from wsgi_app.core.heartbeat import Heartbeat
 from wsgi_app.errors import TackroomError
 from wsgi_app.services import httpd
+from wsgi_app.services.ports import PortLooks
 from wsgi_app.services.sdnotify import Notices
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Timer:
         self._gateway = gateway
         self._others = dict(others or {})
         self._notices = notices or Notices(None, None)
+        self._ports = PortLooks(gateway)
         self._rounds = 0
         #: what the last round could not do, and why
         self.problems: dict[str, str] = {}
@@ -57,6 +59,9 @@ class Timer:
             "following the clock": self._follow_clock,
             "expiring watchdogs": self._expire,
             "closing logs": gateway.recipes.close_logs,
+            # before campaigns: what ends here may let one go on
+            "looking at ports": self._ports.round,
+            "letting campaigns go on": gateway.campaigns.advance,
             "assigning systems": gateway.systems.assign_waiting,
             "mending the gate": self._mend_gate,
             **self._others,

@@ -1,5 +1,6 @@
 """What gunicorn says: its own words as our log lines, and in embedded mode the access log that httpd writes else."""
 
+import re
 import traceback
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,9 @@ from wsgi_app import logging as lines
 
 #: what httpd's mod_log_config writes for bytes that do not print
 _ESCAPES = {8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 13: "\\r", 34: '\\"', 92: "\\\\"}
+
+#: an archive of commands is had by the word in its URL, which is nobody's to read here; as apache/tackroom.conf has it
+_ARCHIVE = re.compile(rb"(/recipes/+[0-9]+/+tasks/+[0-9]+/+archive/).*", re.DOTALL)
 
 
 class Weblog(glogging.Logger):  # type: ignore[misc]
@@ -25,8 +29,11 @@ class Weblog(glogging.Logger):  # type: ignore[misc]
         self.error_log.propagate = True
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Say what went wrong; a URL loses its query, in which a secret may be."""
-        plain = (str(arg).partition("?")[0] if isinstance(arg, str) else arg for arg in args)
+        """Say what went wrong; a URL loses its query and what else a secret may be in."""
+        plain = (
+            _plain(arg.partition("?")[0].encode("utf-8", "replace")).decode() if isinstance(arg, str) else arg
+            for arg in args
+        )
         super().exception(msg, *plain, **kwargs)
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: timedelta) -> None:
@@ -42,7 +49,7 @@ class Weblog(glogging.Logger):  # type: ignore[misc]
 def line(resp: Any, req: Any, environ: Any, request_time: timedelta) -> str:
     """Return the access log's line of a request."""
     # as it was sent, decoded once, as httpd decodes it; without the query
-    path = unquote_to_bytes(req.path.encode("latin-1", "replace"))
+    path = _plain(unquote_to_bytes(req.path.encode("latin-1", "replace")))
     address, port = environ["REMOTE_ADDR"], environ.get("REMOTE_PORT", "-")
     status = str(resp.status).split(None, 1)[0]
     words = (
@@ -62,6 +69,10 @@ def line(resp: Any, req: Any, environ: Any, request_time: timedelta) -> str:
         f'"{_escaped(path)}"',
     )
     return " ".join(words)
+
+
+def _plain(path: bytes) -> bytes:
+    return _ARCHIVE.sub(rb"\1.../task.tar.gz", path)
 
 
 def _recipe(path: bytes) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import asdict
 from cattrs import Converter
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, not_, select, update
 
 from wsgi_app.campaign import (
     Attempt,
@@ -17,11 +17,20 @@ from wsgi_app.campaign import (
     Report,
     ReporterKind,
     Run,
+    Score,
     Target,
     TargetFile,
     TargetList,
 )
-from wsgi_app.store.schema import campaign_attempts, campaign_reports, campaign_runs, campaigns, job_tags
+from wsgi_app.model import SetAttempt
+from wsgi_app.store.schema import (
+    campaign_attempts,
+    campaign_reports,
+    campaign_runs,
+    campaigns,
+    job_tags,
+    recipe_sets,
+)
 
 
 def insert_campaign(tx: Connection, job: int, plan: Campaign, *, now: float) -> None:
@@ -44,10 +53,10 @@ def load_progress(tx: Connection, job: int) -> Progress:
     return _progress(tx.execute(_PROGRESS.where(campaigns.c.job == job)).one())
 
 
-def due_jobs(tx: Connection, now: float) -> list[int]:
-    """Return the jobs whose campaigns have something to do, the oldest first."""
-    query = select(campaigns.c.job).where(campaigns.c.due <= now).order_by(campaigns.c.job)
-    return list(tx.execute(query).scalars())
+def due_jobs(tx: Connection, now: float, limit: int) -> list[int]:
+    """Return the jobs whose campaigns have something to do, those that have waited longest first."""
+    query = select(campaigns.c.job).where(campaigns.c.due <= now).order_by(campaigns.c.due, campaigns.c.job)
+    return list(tx.execute(query.limit(limit)).scalars())
 
 
 def running_jobs(tx: Connection) -> list[int]:
@@ -84,6 +93,20 @@ def load_runs(tx: Connection, job: int) -> list[Run]:
     return [Run(row.run, row.started) for row in tx.execute(query)]
 
 
+def run_started(tx: Connection, job: int, run: int) -> float:
+    """Return when a run that has begun did so."""
+    query = select(campaign_runs.c.started).where(campaign_runs.c.job == job, campaign_runs.c.run == run)
+    found: float = tx.execute(query).scalar_one()
+    return found
+
+
+def next_stage(tx: Connection, job: int) -> int:
+    """Return the stage of a job's next recipe set."""
+    newest = select(recipe_sets.c.stage).where(recipe_sets.c.job == job).order_by(recipe_sets.c.id.desc()).limit(1)
+    found = tx.execute(newest).scalar_one_or_none()
+    return 0 if found is None else found + 1
+
+
 def insert_attempt(tx: Connection, job: int, attempt: Attempt) -> None:
     """Store an attempt."""
     tx.execute(
@@ -97,34 +120,68 @@ def insert_attempt(tx: Connection, job: int, attempt: Attempt) -> None:
             recipe_set=attempt.recipe_set,
             error=attempt.error,
             ended=attempt.ended,
+            passed=attempt.passed,
+            failed=attempt.failed,
         )
     )
 
 
-def end_attempt(tx: Connection, job: int, position: Position, ended: float) -> None:
-    """Note when an attempt has ended."""
-    where = (
-        campaign_attempts.c.job == job,
-        campaign_attempts.c.run == position.run,
-        campaign_attempts.c.test == position.test,
-        campaign_attempts.c.attempt == position.attempt,
-    )
-    tx.execute(update(campaign_attempts).where(*where).values(ended=ended))
+def update_attempt(tx: Connection, job: int, attempt: Attempt) -> None:
+    """Note when an attempt has ended, how many of its targets came through, and how many failed."""
+    values = {"ended": attempt.ended, "passed": attempt.passed, "failed": attempt.failed}
+    tx.execute(update(campaign_attempts).where(_at(job, attempt.position)).values(values))
 
 
-def load_attempts(tx: Connection, job: int, *, run: int | None = None) -> list[Attempt]:
-    """Return attempts (of one run, if it is given) in the order in which they were made."""
+def load_attempts(tx: Connection, job: int) -> list[Attempt]:
+    """Return the attempts of a campaign in the order in which they were made."""
     query = select(campaign_attempts).where(campaign_attempts.c.job == job)
-    if run is not None:
-        query = query.where(campaign_attempts.c.run == run)
     order = (campaign_attempts.c.run, campaign_attempts.c.test, campaign_attempts.c.attempt)
     return [_attempt(row) for row in tx.execute(query.order_by(*order))]
+
+
+def load_attempt(tx: Connection, job: int, position: Position) -> Attempt:
+    """Return an attempt that was made."""
+    return _attempt(tx.execute(select(campaign_attempts).where(_at(job, position))).one())
+
+
+def scores(tx: Connection, job: int, first: int, last: int) -> dict[int, Score]:
+    """Return how the tests of a campaign went in runs `first` to `last`, by their numbers; those that were reached."""
+    counted = _last_attempts(job).where(campaign_attempts.c.run.between(first, last)).subquery()
+    query = select(counted.c.test, func.sum(counted.c.passed), func.sum(counted.c.failed)).group_by(counted.c.test)
+    return {test: Score(test, passed, failed) for test, passed, failed in tx.execute(query)}
+
+
+def first_failed(tx: Connection, job: int) -> Attempt | None:
+    """Return the first of the last attempts at tests of a campaign in which a target failed, or none was had."""
+    bad = _last_attempts(job).where(campaign_attempts.c.failed > 0)
+    # whoever got no target at all says the most
+    order = (campaign_attempts.c.error.is_(None), campaign_attempts.c.run, campaign_attempts.c.test)
+    row = tx.execute(bad.order_by(*order).limit(1)).one_or_none()
+    return None if row is None else _attempt(row)
+
+
+def _last_attempts(job: int) -> Select[Any]:
+    """The last attempt at each test of each run of a campaign."""
+    later = campaign_attempts.alias()
+    same = (later.c.job == job, later.c.run == campaign_attempts.c.run, later.c.test == campaign_attempts.c.test)
+    there_is = select(later.c.job).where(*same, later.c.attempt > campaign_attempts.c.attempt).exists()
+    return select(campaign_attempts).where(campaign_attempts.c.job == job, not_(there_is))
 
 
 def attempt_of(tx: Connection, recipe_set: int) -> tuple[int, Attempt] | None:
     """Return the job and the attempt that a recipe set belongs to; None when no campaign made it."""
     row = tx.execute(select(campaign_attempts).where(campaign_attempts.c.recipe_set == recipe_set)).one_or_none()
     return None if row is None else (row.job, _attempt(row))
+
+
+def set_attempts(tx: Connection, job: int, first: int) -> dict[int, SetAttempt]:
+    """Return which attempts the recipe sets of a campaign are, from the set `first` on."""
+    names = [test.name for test in load_plan(tx, job).tests]
+    where = (campaign_attempts.c.job == job, campaign_attempts.c.recipe_set >= first)
+    return {
+        row.recipe_set: SetAttempt(row.run, names[row.test - 1], row.attempt)
+        for row in tx.execute(select(campaign_attempts).where(*where))
+    }
 
 
 def insert_reports(tx: Connection, job: int, reports: Sequence[Report]) -> None:
@@ -137,10 +194,17 @@ def load_reports(tx: Connection, job: int) -> list[Report]:
     """Return all reports of a job by run and place; those of all runs (run 0) first."""
     order = (campaign_reports.c.run, campaign_reports.c.place)
     query = select(campaign_reports).where(campaign_reports.c.job == job).order_by(*order)
-    return [
-        Report(row.run, row.place, ReporterKind(row.reporter), row.time, row.success, row.data)
-        for row in tx.execute(query)
-    ]
+    return [_report(row) for row in tx.execute(query)]
+
+
+def bad_reports(tx: Connection, job: int) -> tuple[Report, int] | None:
+    """Return the first report of a job that says no, one of all runs last, and how many do; None when none does."""
+    bad = and_(campaign_reports.c.job == job, campaign_reports.c.success.is_(False))
+    order = (campaign_reports.c.run == 0, campaign_reports.c.run, campaign_reports.c.place)
+    row = tx.execute(select(campaign_reports).where(bad).order_by(*order).limit(1)).one_or_none()
+    if row is None:
+        return None
+    return _report(row), tx.execute(select(func.count()).select_from(campaign_reports).where(bad)).scalar_one()
 
 
 _PROGRESS = select(*(column for column in campaigns.c if column.name != "plan"))
@@ -165,6 +229,22 @@ def _attempt(row: Row[Any]) -> Attempt:
         row.recipe_set,
         row.error,
         row.ended,
+        row.passed,
+        row.failed,
+    )
+
+
+def _report(row: Row[Any]) -> Report:
+    return Report(row.run, row.place, ReporterKind(row.reporter), row.time, row.success, row.data)
+
+
+def _at(job: int, position: Position) -> ColumnElement[bool]:
+    """The condition for an attempt."""
+    return and_(
+        campaign_attempts.c.job == job,
+        campaign_attempts.c.run == position.run,
+        campaign_attempts.c.test == position.test,
+        campaign_attempts.c.attempt == position.attempt,
     )
 
 

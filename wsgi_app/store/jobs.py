@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
 
 from wsgi_app.model import Job, Recipe, RecipeSet
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, Verdict, Visibility
@@ -12,6 +12,9 @@ from wsgi_app.store import campaigns, ids
 from wsgi_app.store.recipes import load_recipes, requires_of
 from wsgi_app.store.schema import jobs, recipe_sets, recipes, tasks
 from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
+
+#: most recipe sets of a campaign that are loaded with its job: some never end
+MOST_SETS = 1000
 
 
 def insert_job(
@@ -93,20 +96,28 @@ def count_ids(groups: Iterable[NewRecipeSet]) -> int:
     return sum(1 + sum(1 + len(recipe.tasks) for recipe in group.recipes) for group in groups)
 
 
-def load_job(tx: Connection, job: int) -> Job | None:
-    """Return a job with its sets, recipes and tasks, or None."""
+def load_job(tx: Connection, job: int, *, newest: int = MOST_SETS) -> Job | None:
+    """Return a job with its sets, recipes and tasks, or None; a campaign's with the `newest` of its sets."""
     row = tx.execute(select(jobs).where(jobs.c.id == job)).one_or_none()
     if row is None:
         return None
+    query = select(recipe_sets).where(recipe_sets.c.job == job).order_by(recipe_sets.c.id.desc())
+    groups = tx.execute(query.limit(newest) if row.campaign else query).all()[::-1]
+    first = groups[0].id if groups else 0
     by_set: dict[int, list[Recipe]] = defaultdict(list)
-    for recipe in load_recipes(tx, recipes.c.job == job):
+    for recipe in load_recipes(tx, and_(recipes.c.job == job, recipes.c.recipe_set >= first)):
         by_set[recipe.recipe_set].append(recipe)
-    groups = tx.execute(select(recipe_sets).where(recipe_sets.c.job == job).order_by(recipe_sets.c.id))
+    attempts = campaigns.set_attempts(tx, job, first) if row.campaign else {}
     return _job(
         row,
         tuple(
-            RecipeSet(group.id, group.stage, RecipeStatus(group.status), tuple(by_set[group.id])) for group in groups
+            RecipeSet(
+                group.id, group.stage, RecipeStatus(group.status), tuple(by_set[group.id]), attempts.get(group.id)
+            )
+            for group in groups
         ),
+        # each set has a stage of its own there
+        earlier_sets=groups[0].stage if row.campaign and groups else 0,
     )
 
 
@@ -183,7 +194,7 @@ def update_job(tx: Connection, job: int, **values: Any) -> None:
     tx.execute(update(jobs).where(jobs.c.id == job).values(**values))
 
 
-def _job(row: Row[Any], groups: tuple[RecipeSet, ...]) -> Job:
+def _job(row: Row[Any], groups: tuple[RecipeSet, ...], *, earlier_sets: int = 0) -> Job:
     return Job(
         id=row.id,
         name=row.name,
@@ -203,4 +214,5 @@ def _job(row: Row[Any], groups: tuple[RecipeSet, ...]) -> Job:
         warnings=tuple(row.warnings),
         campaign=row.campaign,
         recipe_sets=groups,
+        earlier_sets=earlier_sets,
     )

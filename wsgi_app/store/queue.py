@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, or_,
 
 from wsgi_app.model import Recipe
 from wsgi_app.states import RecipeStatus
-from wsgi_app.store.recipes import recipe_of
+from wsgi_app.store.recipes import RESERVED, recipe_of
 from wsgi_app.store.schema import jobs, recipe_sets, recipes
 
 
@@ -45,6 +45,11 @@ def held_systems(tx: Connection) -> dict[int, set[str]]:
     return dict(held)
 
 
+def reserved(tx: Connection) -> set[int]:
+    """Return the recipes whose systems are reserved, and have not asked for them."""
+    return set(tx.execute(select(recipes.c.id).where(RESERVED)).scalars())
+
+
 def queued_sets(
     tx: Connection, where: Sequence[ColumnElement[bool]], *, job: int | None, after: tuple[int, int] | None, limit: int
 ) -> list[list[Recipe]]:
@@ -75,9 +80,9 @@ def queued_sets(
 
 
 def startable(tx: Connection, recipe_set: int) -> list[Recipe]:
-    """Return the scheduled recipes of a set, without tasks, if all that are unfinished have systems; else none."""
+    """Return the scheduled recipes of a set, without tasks, if all that are unfinished were taken; else none."""
     mine = recipes.c.recipe_set == recipe_set
-    lacking = select(recipes.c.id).where(mine, recipes.c.status == RecipeStatus.QUEUED)
+    lacking = select(recipes.c.id).where(mine, or_(recipes.c.status == RecipeStatus.QUEUED, RESERVED))
     scheduled = select(recipes).where(mine, recipes.c.status == RecipeStatus.SCHEDULED, not_(lacking.exists()))
     return [recipe_of(row) for row in tx.execute(scheduled.order_by(recipes.c.id))]
 

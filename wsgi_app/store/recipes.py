@@ -11,6 +11,9 @@ from wsgi_app.model import Peer, Recipe, Requires, Task
 from wsgi_app.states import FINISHED_RECIPE, UNFINISHED_TASK, LogState, RecipeStatus, ResultValue, TaskStatus
 from wsgi_app.store.schema import logs, recipe_sets, recipes, tasks
 
+#: has a system that has not asked for it
+RESERVED = and_(recipes.c.status == RecipeStatus.SCHEDULED, recipes.c.taken.is_(None))
+
 
 def job_of(tx: Connection, recipe: int) -> int:
     """Return the job of a recipe that exists."""
@@ -82,6 +85,12 @@ def unfinished_recipes(tx: Connection) -> list[Recipe]:
     return load_recipes(tx, and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE)))
 
 
+def unfinished_of(tx: Connection, job: int) -> list[Recipe]:
+    """Return the recipes of a job that have not finished."""
+    live = and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE))
+    return load_recipes(tx, and_(recipes.c.job == job, live))
+
+
 def unsettled_behind(tx: Connection, after: int, limit: int) -> list[Recipe]:
     """Return recipes that have a system and are not settled, in order of id, those behind `after`."""
     return unsettled_of(tx, _unsettled_ids(tx, recipes.c.id > after, limit))
@@ -129,12 +138,15 @@ def is_live(tx: Connection, recipe: int) -> bool:
 
 
 def overdue_sets(tx: Connection, now: float) -> list[int]:
-    """Return the recipe sets in which every unfinished recipe that has a watchdog is past it, or waits in sync."""
+    """Return the recipe sets in which every unfinished recipe that has a watchdog is past it, or waits in sync.
+
+    Not those that wait for a system which is reserved: that one's watchdog is theirs (`untaken_sets`).
+    """
     # settled ones are finished; said so for the index: this runs every second, and finished recipes only get more
     unfinished = and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE))
     past = recipes.c.watchdog <= now
     # who only waits in sync for the others lives no longer than they do
-    lives = case((or_(past, recipes.c.waits_until > now), 0), else_=1)
+    lives = case((RESERVED, 1), (or_(past, recipes.c.waits_until > now), 0), else_=1)
     query = (
         select(recipes.c.recipe_set)
         .where(unfinished, recipes.c.watchdog.is_not(None))
@@ -144,13 +156,19 @@ def overdue_sets(tx: Connection, now: float) -> list[int]:
     return list(tx.execute(query).scalars())
 
 
+def untaken_sets(tx: Connection, now: float) -> list[int]:
+    """Return the sets with a recipe whose system is reserved and has not asked for it by its watchdog."""
+    query = select(recipes.c.recipe_set).where(RESERVED, recipes.c.watchdog <= now).distinct()
+    return list(tx.execute(query.order_by(recipes.c.recipe_set)).scalars())
+
+
 def overlong(tx: Connection, now: float) -> list[int]:
     """Return the unfinished recipes that have run longer than they may, or have had their systems so long in vain.
 
     An installation has a time limit of its own.
     """
     unfinished = and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE))
-    idle_since = case((recipes.c.install_started.is_(None), recipes.c.assigned))
+    idle_since = case((recipes.c.install_started.is_(None), recipes.c.taken))
     since = func.coalesce(recipes.c.started, idle_since)
     query = select(recipes.c.id).where(unfinished, since + recipes.c.max_seconds <= now)
     return list(tx.execute(query).scalars())
@@ -170,6 +188,11 @@ def update_set(tx: Connection, recipe_set: int, **values: Any) -> None:
 def update_recipe(tx: Connection, recipe: int, **values: Any) -> None:
     """Change columns of a recipe."""
     tx.execute(update(recipes).where(recipes.c.id == recipe).values(**values))
+
+
+def live_until(tx: Connection, recipe: int, time: float) -> None:
+    """Put a recipe's watchdog off to that time, unless it is later or there is none."""
+    tx.execute(update(recipes).where(recipes.c.id == recipe, recipes.c.watchdog < time).values(watchdog=time))
 
 
 def stop_waiting(tx: Connection, recipe: int, state: str | None = None) -> None:

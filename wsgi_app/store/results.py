@@ -119,6 +119,13 @@ def has_message(tx: Connection, recipe: int, message: str) -> bool:
     return tx.execute(query.limit(1)).first() is not None
 
 
+def has_reported(tx: Connection, recipe: int, task: int, values: Collection[ResultValue]) -> bool:
+    """Return whether a task has a result of one of these values that was not found in a log."""
+    wanted = and_(results.c.task == task, results.c.result.in_(values))
+    query = select(results.c.id).where(reported(recipe), wanted)
+    return tx.execute(query.limit(1)).first() is not None
+
+
 def worst_by_task(tx: Connection, recipe: int) -> dict[int | None, set[ResultValue]]:
     """Return which results occur in a recipe, by task (None: of the recipe itself)."""
     found: dict[int | None, set[ResultValue]] = {}

@@ -138,6 +138,9 @@ campaign_attempts = Table(
     #: why it got none
     Column("error", Text),
     Column("ended", Float),
+    #: how many of its targets came through and how many failed; an error fails one
+    Column("passed", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
     Index(None, "recipe_set"),
 )
 

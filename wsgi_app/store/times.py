@@ -2,7 +2,18 @@
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, select, update
 
-from wsgi_app.store.schema import idempotency, jobs, recipes, systems, tasks
+from wsgi_app.store.schema import (
+    campaign_attempts,
+    campaign_reports,
+    campaign_runs,
+    campaigns,
+    idempotency,
+    jobs,
+    port_waits,
+    recipes,
+    systems,
+    tasks,
+)
 
 
 def count(tx: Connection) -> int:
@@ -27,10 +38,16 @@ def move(tx: Connection, seconds: float, *, now: float) -> None:
         recipes,
         recipes.c.settled.is_(False),
         seconds,
-        *("watchdog", "assigned", "started", "finished", "closes", "waits_until"),
+        *("watchdog", "assigned", "taken", "started", "finished", "closes", "waits_until"),
         *("install_started", "install_finished", "postinstall_finished"),
     )
     _move(tx, recipes, and_(ended, recipes.c.closes > now), seconds, "closes")
+    going = select(jobs.c.id).where(jobs.c.settled.is_(False))
+    _move(tx, campaigns, campaigns.c.due.is_not(None), seconds, "due")
+    _move(tx, campaign_runs, campaign_runs.c.job.in_(going), seconds, "started")
+    _move(tx, campaign_attempts, campaign_attempts.c.job.in_(going), seconds, "begun", "ended")
+    _move(tx, campaign_reports, campaign_reports.c.job.in_(going), seconds, "time")
+    _move(tx, port_waits, port_waits.c.due.is_not(None), seconds, "due")
     _move(tx, systems, systems.c.claimed_until.is_not(None), seconds, "last_seen", "claimed_until")
     _move(tx, idempotency, idempotency.c.created.is_not(None), seconds, "created")
     # committed or rolled back with the rest

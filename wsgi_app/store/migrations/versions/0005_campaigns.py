@@ -60,6 +60,8 @@ def upgrade() -> None:
         sa.Column("recipe_set", sa.Integer(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("ended", sa.Float(), nullable=True),
+        sa.Column("passed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failed", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(["job"], ["campaigns.job"], name="fk_campaign_attempts_job"),
         sa.ForeignKeyConstraint(["recipe_set"], ["recipe_sets.id"], name="fk_campaign_attempts_recipe_set"),
         sa.PrimaryKeyConstraint("job", "run", "test", "attempt", name="pk_campaign_attempts"),

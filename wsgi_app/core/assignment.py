@@ -1,0 +1,144 @@
+"""Which recipe gets which system, and from when it runs there. Source: design.md section 6, What to run.
+
+Whole recipe sets that wait are assigned, oldest first within priority, as soon as every recipe of the set has a free,
+healthy system that fits (`plan`): when a job comes in, when a system claims, and when a stage of a job is settled.
+
+A campaign's recipe gets the system that it names whether that has asked or not: it is reserved, and taken when its
+harness asks or says something. A set starts when each of its recipes that is not finished was taken.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from wsgi_app.core import lifecycle
+from wsgi_app.core.access import Access, fresh_secret
+from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.gateimage import image_of
+from wsgi_app.core.plan import load_plan
+from wsgi_app.errors import Conflict, NoSuchSystem, SystemBusy
+from wsgi_app.model import Caller, Recipe, System
+from wsgi_app.states import RecipeStatus
+from wsgi_app.store import campaigns, queue, recipes, systems
+
+
+def assign(change: Change, ground: Ground) -> None:
+    """Give systems to the sets that wait, as far as free systems go; some are kept for sets that need more."""
+    if not (systems.any_free(change.tx, change.now) and queue.any_queued(change.tx)):
+        return
+    plan = load_plan(change.tx, change.now, claim_seconds=ground.config.claim_seconds)
+    for group in queue.assignable(change.tx):
+        given = plan.take(group)
+        if given:
+            _give_all(change, ground, [(recipe, given[recipe.id]) for recipe in group], taken=change.now)
+        if not plan.left:
+            return
+
+
+def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None:
+    """Give a queued recipe to a system: watchdog, directories, gate; the whole set may start with the last of them."""
+    _give_all(change, ground, [(recipe, system)], taken=change.now)
+
+
+def _give_all(
+    change: Change,
+    ground: Ground,
+    pairs: Sequence[tuple[Recipe, System]],
+    *,
+    taken: float | None,
+    watchdog: float | None = None,
+) -> None:
+    """Give queued recipes of one set to systems; `taken` None: they are reserved, until `watchdog`."""
+    if watchdog is None:
+        watchdog = change.now + ground.config.watchdog_seconds
+    for recipe, system in pairs:
+        _give(change, ground, recipe, system, taken=taken, watchdog=watchdog)
+    first = pairs[0][0]
+    lifecycle.start_set(change, first.recipe_set, told=[recipe.id for recipe, _ in pairs])
+    lifecycle.refresh_set(change, first.recipe_set)
+    lifecycle.refresh_job(change, first.job)
+
+
+def _give(
+    change: Change, ground: Ground, recipe: Recipe, system: System, *, taken: float | None, watchdog: float
+) -> None:
+    recipes.update_recipe(
+        change.tx,
+        recipe.id,
+        system=system.name,
+        status=RecipeStatus.SCHEDULED,
+        assigned=change.now,
+        taken=taken,
+        watchdog=watchdog,
+        archive_secret=fresh_secret(),
+    )
+    systems.update_system(change.tx, system.name, recipe=recipe.id, last_recipe=recipe.id)
+    if system.last_recipe is not None:
+        # what it ran before may still take logs by key; its address speaks for the new recipe alone
+        change.revoke_addresses(system.last_recipe)
+    lifecycle.tell_running(change, system, recipe.id)
+    given = lifecycle.recipe_of(change, recipe.id)
+    change.recipe_event(given)
+    _publish(change, ground, given)
+
+
+def reserve(change: Change, ground: Ground, members: Sequence[Recipe]) -> None:
+    """Reserve for the recipes of a campaign's set the systems that they name, all or none, until its acquire timeout.
+
+    Raises `NoSuchSystem`, `SystemBusy`, `Conflict`; those are for `acquire` to find before.
+    """
+    found = [(recipe, _reservable(change.tx, recipe)) for recipe in members]
+    if len({system.name for _, system in found}) < len(found):
+        raise Conflict("a system is named twice")
+    until = change.now + campaigns.load_plan(change.tx, members[0].job).acquire_timeout
+    _give_all(change, ground, found, taken=None, watchdog=until)
+
+
+def _reservable(tx: Connection, recipe: Recipe) -> System:
+    system = systems.load_system(tx, recipe.system or "")
+    if system is None:
+        raise NoSuchSystem
+    if system.recipe is not None:
+        raise SystemBusy(f"{system.name} holds recipe {system.recipe}")
+    if not system.health.usable:
+        raise Conflict(f"{system.name} is {system.health}: {system.reason or 'no reason given'}")
+    return system
+
+
+def take(change: Change, ground: Ground, recipe: Recipe) -> None:
+    """Note that the system of a reserved recipe runs it; its set starts with the last of them. Else nothing."""
+    if not recipe.reserved:
+        return
+    until = change.now + ground.config.watchdog_seconds
+    recipes.update_recipe(change.tx, recipe.id, taken=change.now, watchdog=until)
+    for peer in queue.startable(change.tx, recipe.recipe_set):
+        # who was there first has waited for the others, not hung
+        if peer.watchdog is not None and peer.watchdog < until:
+            recipes.update_recipe(change.tx, peer.id, watchdog=until)
+    lifecycle.start_set(change, recipe.recipe_set, told=[recipe.id])
+    lifecycle.refresh_set(change, recipe.recipe_set)
+    lifecycle.refresh_job(change, recipe.job)
+
+
+def hear(change: Change, ground: Ground, access: Access, caller: Caller, number: int) -> Recipe:
+    """Return a recipe of which its harness, its installer or an admin is about to say something: it is taken by that.
+
+    Raises `NoSuchRecipe`, `Unauthenticated`, `Denied`.
+    """
+    recipe = lifecycle.recipe_of(change, number)
+    access.require_harness(change.tx, caller, recipe.id)
+    if not recipe.reserved:
+        return recipe
+    take(change, ground, recipe)
+    return lifecycle.recipe_of(change, number)
+
+
+def _publish(change: Change, ground: Ground, recipe: Recipe) -> None:
+    """Make the recipe's directories, the logs that every task is going to have, and its gate."""
+    ground.directories(recipe, ["logs", *(f"tasks/{task.id}/logs" for task in recipe.tasks)])
+    for task in recipe.tasks:
+        for name in ground.config.precreate:
+            (ground.config.logs / str(recipe.id) / f"tasks/{task.id}/logs" / name).touch(mode=0o640)
+    # nobody has a right to it yet: what is there is of another recipe, in a database that was restored since
+    ground.gate.clear(recipe.id)
+    change.gate(recipe.id, *image_of(change, ground, recipe))
