@@ -81,7 +81,8 @@ def document(
     shown: Recipe, *peers: Recipe, results: tuple[Result, ...] = (), logs: tuple[Log, ...] = ()
 ) -> etree._Element:
     """The recipe element of its document."""
-    root = etree.fromstring(recipexml.recipe_document(JOB, shown, peers or (shown,), results, logs))
+    document = recipexml.recipe_document(JOB, shown, peers or (shown,), results, logs, base="http://lab.example/t/")
+    root = etree.fromstring(document)
     assert (root.tag, root.get("owner"), root.findtext("whiteboard")) == ("job", "jane", "w <&> \ufffd")
     (found,) = root.iterfind("recipeSet/recipe")
     return found
@@ -169,3 +170,30 @@ def test_08_09_10_order_and_reports() -> None:
         [{"name": "d/e", "href": "tasks/4/logs/d/e"}],
         [{"name": "f", "href": "tasks/4/results/7/logs/f"}],
     ]
+
+
+def test_a_command_is_an_archive_to_be_fetched() -> None:
+    """A command, a script, and what is decided later have a URL with the recipe's secret, before their parameters."""
+    work = (
+        evolve(task(4), command=("true",), params={"A": "b"}),
+        evolve(task(5), script="true"),
+        evolve(task(6), later=True),
+        evolve(task(7), fetch="https://git.example/a.tar.gz#b"),
+        task(8),
+    )
+    shown = evolve(recipe(3, *work), archive_secret="s3cret")
+    found = document(shown).findall("task")
+    assert [[child.tag for child in one][:2] for one in found] == [
+        ["fetch", "params"],
+        *[["fetch", "roles"]] * 3,
+        ["roles"],
+    ]
+    archive = "http://lab.example/t/recipes/3/tasks/{}/archive/s3cret/task.tar.gz"
+    urls = [next((child.get("url") for child in one.iterfind("fetch")), None) for one in found]
+    assert urls == [archive.format(4), archive.format(5), archive.format(6), "https://git.example/a.tar.gz#b", None]
+
+
+def test_a_recipe_without_a_secret_names_no_archives() -> None:
+    """A recipe that got its system before there were archives has commands for our own harness only."""
+    (found,) = document(recipe(3, evolve(task(4), command=("true",)))).findall("task")
+    assert found.find("fetch") is None

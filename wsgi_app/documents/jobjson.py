@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from attrs import asdict
 from cattrs import Converter
 from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
@@ -80,6 +81,7 @@ def job_value(job: Job, clock: Clock) -> dict[str, Any]:
     """Return the JSON value of a job with all below it."""
     return {
         **job_summary(job),
+        "earlier_sets": job.earlier_sets,
         "recipe_sets": [_set_value(group, clock) for group in job.recipe_sets],
     }
 
@@ -90,6 +92,7 @@ def _set_value(group: RecipeSet, clock: Clock) -> dict[str, Any]:
         "id": group.id,
         "stage": group.stage,
         "status": group.status,
+        "attempt": None if group.attempt is None else asdict(group.attempt),
         "recipes": [recipe_value(recipe, clock) for recipe in group.recipes],
     }
 
@@ -112,6 +115,7 @@ def job_summary(job: Job) -> dict[str, Any]:
         "started": rfc3339(job.started),
         "finished": rfc3339(job.finished),
         "retry_of": job.retry_of,
+        "campaign": job.campaign,
         "warnings": list(job.warnings),
     }
 
@@ -185,13 +189,13 @@ def _converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook_func(
         lambda kind: kind == dict[str, str], lambda value, _: _texts(converter, value)
     )
-    # each before what it is part of; places and warnings are for us to say
+    # each before what it is part of; places and warnings are for us to say, and campaigns have a document of their own
     special: dict[type, dict[str, Any]] = {
         Requires: {},
-        NewTask: {"fetch": override(struct_hook=lambda value, _: _fetch(value))},
+        NewTask: {"fetch": override(struct_hook=lambda value, _: _fetch(value)), "later": override(omit=True)},
         NewRecipe: {"place": override(omit=True)},
         NewRecipeSet: {},
-        NewJob: {"warnings": override(omit=True)},
+        NewJob: {"warnings": override(omit=True), "campaign": override(omit=True)},
     }
     for kind, fields in special.items():
         # the converter's forbid_extra_keys is not for hooks that are made outside of it

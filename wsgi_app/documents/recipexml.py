@@ -15,9 +15,18 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def recipe_document(
-    job: Job, recipe: Recipe, peers: Sequence[Peer | Recipe], results: tuple[Result, ...], logs: tuple[Log, ...]
+    job: Job,
+    recipe: Recipe,
+    peers: Sequence[Peer | Recipe],
+    results: tuple[Result, ...],
+    logs: tuple[Log, ...],
+    *,
+    base: str,
 ) -> bytes:
-    """Return the document of a recipe; `peers` are all recipes of its set. Number and order of tasks never change."""
+    """Return the document of a recipe; `peers` are all recipes of its set. Number and order of tasks never change.
+
+    A command is there as the archive that has it in it, below the absolute URL `base`, if the recipe has its secret.
+    """
     reported = _Reported(results, logs)
     root = etree.Element("job", owner=_clean(job.owner))
     etree.SubElement(root, "whiteboard").text = _clean(job.name)
@@ -27,7 +36,8 @@ def recipe_document(
     _add_roles(element, None if roles is None else roles.recipes)
     _add_logs(element, reported.logs(None, None))
     for position, task in enumerate(recipe.tasks):
-        _add_task(element, task, None if roles is None else roles.tasks[position], reported)
+        fetch = task.fetch if task.fetch is not None else _archive(recipe, task, base)
+        _add_task(element, task, fetch, None if roles is None else roles.tasks[position], reported)
     return etree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
@@ -77,7 +87,14 @@ def _add_installation(parent: etree._Element, recipe: Recipe) -> None:
         etree.SubElement(parent, "installation", said)
 
 
-def _add_task(parent: etree._Element, task: Task, roles: Roles | None, reported: _Reported) -> None:
+def _archive(recipe: Recipe, task: Task, base: str) -> str | None:
+    """Return the URL of a command's archive. restraint fetches by curl: nothing relative, and no credentials."""
+    if recipe.archive_secret is None or (task.command is None and task.script is None and not task.later):
+        return None
+    return f"{base}recipes/{recipe.id}/tasks/{task.id}/archive/{recipe.archive_secret}/task.tar.gz"
+
+
+def _add_task(parent: etree._Element, task: Task, fetch: str | None, roles: Roles | None, reported: _Reported) -> None:
     attributes = {
         "id": str(task.id),
         "name": _clean(task.name),
@@ -89,8 +106,8 @@ def _add_task(parent: etree._Element, task: Task, roles: Roles | None, reported:
         attributes["version"] = _clean(task.version)
     times = _times(start_time=task.started, finish_time=task.finished)
     element = etree.SubElement(parent, "task", attributes | times)
-    if task.fetch is not None:
-        etree.SubElement(element, "fetch", url=_clean(task.fetch))
+    if fetch is not None:
+        etree.SubElement(element, "fetch", url=_clean(fetch))
     if task.params:
         params = etree.SubElement(element, "params")
         for name, value in task.params.items():
