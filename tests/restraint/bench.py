@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,47 @@ class Site:
         except OSError:
             return False
 
-    def submit(self, tasks: int = 2, *, visibility: str = "public", address: str | None = None) -> "Given":
-        """Submit a job of one recipe for a system of its own, and have it assigned."""
+    def submit(
+        self, tasks: int | Sequence[Mapping[str, object]] = 2, *, address: str | None = None, **fields: object
+    ) -> "Given":
+        """Submit a job of one recipe for a system of its own (so many tasks, or these), and have it assigned.
+
+        More fields are the recipe's, but for `visibility`.
+        """
         system = f"host{next(_NUMBERS)}.example"
         self.post("/systems/", {"name": system, **({} if address is None else {"address": address})})
-        recipe = {"system": system, "tasks": [{"name": f"/local/t{number + 1}"} for number in range(tasks)]}
+        visibility = fields.pop("visibility", "public")
+        work = [{"name": f"/local/t{number + 1}"} for number in range(tasks)] if isinstance(tasks, int) else tasks
+        recipe = {"system": system, "tasks": work, **fields}
         job = self.post("/jobs/", {"visibility": visibility, "recipe_sets": [{"recipes": [recipe]}]})
+        made = job["recipe_sets"][0]["recipes"][0]
+        key = self.post(f"/recipes/{made['id']}/key", {})["key"]
+        return Given(self, job["id"], made["id"], tuple(task["id"] for task in made["tasks"]), key)
+
+    def submit_descriptor(self, steps: Sequence[Mapping[str, object]]) -> "Given":
+        """Submit a ConTest job of one test with these steps, on a system of its own, and take its recipe."""
+        system = f"host{next(_NUMBERS)}.example"
+        self.post("/systems/", {"name": system})
+        test = {
+            "TargetManagerName": "TargetList",
+            "TargetManagerAcquireParameters": {"Targets": [{"ID": system, "FQDN": system}]},
+            "TargetManagerReleaseParameters": {},
+            "TestFetcherName": "literal",
+            "TestFetcherFetchParameters": {"TestName": "test", "Steps": steps},
+        }
+        value = {
+            "JobName": "job",
+            "Version": "1.0",
+            "Runs": 1,
+            "RunInterval": "0s",
+            "Tags": [],
+            "TestDescriptors": [test],
+            "Reporting": {"RunReporters": [{"Name": "noop"}]},
+        }
+        headers = {"Content-Type": "application/vnd.contest.job+json"}
+        answer = self.call("POST", "/jobs/", json.dumps(value).encode(), headers)
+        assert answer.status == 201, answer
+        job = self.call("GET", f"/jobs/{answer.json['id']}").json
         made = job["recipe_sets"][0]["recipes"][0]
         key = self.post(f"/recipes/{made['id']}/key", {})["key"]
         return Given(self, job["id"], made["id"], tuple(task["id"] for task in made["tasks"]), key)

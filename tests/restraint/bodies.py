@@ -1,5 +1,8 @@
 """What tasks do in these tests, and what must be left of them."""
 
+import os
+import subprocess
+
 from tests.restraint.bench import Given, words
 from tests.restraint.client import Restraintd, Task
 
@@ -24,6 +27,22 @@ def quiet(task: Task) -> int:
     """A task that ends well and says nothing."""
     task.output(b"yes\n")
     return 0
+
+
+def fetched(task: Task) -> int:
+    """A task that runs what was fetched, as restraint does: its own variables, and nothing of the controller's."""
+    assert task.fetched is not None
+    env = {
+        "HOME": "/root",
+        "LANG": "en_US.UTF-8",
+        "TERM": "vt100",
+        "PATH": os.environ["PATH"],
+        "HARNESS_PREFIX": "RSTRNT_",
+    }
+    argv = task.fetched.entry_point.split(" ")
+    done = subprocess.run(argv, cwd=task.fetched.place, env=env, capture_output=True, check=False, timeout=60)
+    task.output(done.stdout + done.stderr)
+    return done.returncode
 
 
 def never(_task: Task) -> int:

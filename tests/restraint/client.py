@@ -7,11 +7,13 @@ What a task does is a function of the `Task` that it is given, whose methods are
 import time
 from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException
+from pathlib import Path
 from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
 
 from attrs import define, field
 from lxml import etree
 
+from tests.restraint.fetching import Fetched, NotAnArchive, fetch
 from tests.restraint.libsoup import Exchange, Reply, Session
 
 FORM = "application/x-www-form-urlencoded"
@@ -23,6 +25,8 @@ LOCAL = "http://localhost:8081"
 MARGIN = 1800
 FINISHED = ("Completed", "Aborted", "Cancelled")
 LONGEST_DELAY = 625
+#: how often a task is fetched again, and after how many seconds
+FETCHES, FETCH_DELAY = 30, 20
 
 
 class Stuck(Exception):
@@ -68,6 +72,8 @@ class Restraintd:
     #: after how many failures in a row to call it `Stuck`
     patience: int = 30
     timeout: float = 60.0
+    #: below which it unpacks what it fetches, by host and path
+    place: Path = Path("/nonexistent")
     #: told of each failure of a message: how many there were in a row
     on_retry: Callable[[int], None] = lambda _failures: None
     #: told of each pause, in real seconds, before it is made
@@ -107,7 +113,8 @@ class Restraintd:
         for position, (element, body) in enumerate(zip(tasks, bodies, strict=True)):
             if element.get("status") in FINISHED:
                 continue
-            task = Task(self, int(element.get("id", "0")))
+            source = element.find("fetch")
+            task = Task(self, int(element.get("id", "0")), None if source is None else source.get("url"))
             if aborting:
                 self.memory.begin(task.id)
                 task.end("Aborted")
@@ -129,7 +136,7 @@ class Restraintd:
             length = int(reply.headers.get("content-length", "0"))
             if reply.good and reply.headers.get("content-type") == "application/xml" and length > 0:
                 return
-            self._wait(60)
+            self.pause(60)
         raise Stuck("HEAD")
 
     def fetch(self, retries: int) -> list[etree._Element]:
@@ -142,7 +149,7 @@ class Restraintd:
                 tasks = []
             if tasks:
                 return tasks
-            self._wait(10)
+            self.pause(10)
         raise Stuck("GET")
 
     def send(
@@ -165,7 +172,7 @@ class Restraintd:
                 pass
             self.delays.append(delay)
             self.on_retry(failures)
-            self._wait(delay)
+            self.pause(delay)
             delay = min(int(delay * 1.5), LONGEST_DELAY)
         raise Stuck(f"{method} {path}")
 
@@ -206,7 +213,8 @@ class Restraintd:
             lane=lane,
         )
 
-    def _wait(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
+        """Wait, in scaled time."""
         self.on_pause(seconds)
         time.sleep(seconds * self.scale)
 
@@ -217,6 +225,10 @@ class Task:
 
     daemon: Restraintd
     id: int
+    #: where it comes from
+    source: str | None = None
+    #: what was unpacked
+    fetched: Fetched | None = None
     reported: bool = False
     _abort: bool = False
 
@@ -233,10 +245,14 @@ class Task:
             memory.begin(self.id)
             daemon.post(f"{self.path}/status", {"status": "Running", "stime": 0, "etime": 0})
             daemon.check_health()
+            if self.source is not None and not self._fetch(self.source):
+                self.end("Aborted")
+                return False
         daemon.check_health()
         self._refresh_roles(position, count)
         if not resumed:
-            daemon.post(f"/recipes/{daemon.recipe}/watchdog", {"seconds": MARGIN})
+            seconds = MARGIN + (0 if self.fetched is None else self.fetched.max_time)
+            daemon.post(f"/recipes/{daemon.recipe}/watchdog", {"seconds": seconds})
             daemon.check_health()
         try:
             code = body(self)
@@ -254,6 +270,19 @@ class Task:
         elif not self.reported:
             daemon.post(f"{self.path}/results/", {"result": "PASS", "path": "exit_code", "score": 0})
         self.end("Completed")
+        return False
+
+    def _fetch(self, url: str) -> bool:
+        """Fetch and unpack the task; whatever is no archive, an error's words too, is tried again."""
+        place = urlsplit(url)
+        target = self.daemon.place / str(place.hostname) / place.path.lstrip("/")
+        for _ in range(FETCHES + 1):
+            try:
+                self.fetched = fetch(url, target)
+                return True
+            except NotAnArchive as error:
+                self.daemon.memory.logs["harness.log"] += f"** {error}\n".encode()
+            self.daemon.pause(FETCH_DELAY)
         return False
 
     def end(self, status: str) -> None:

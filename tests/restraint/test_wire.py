@@ -70,6 +70,7 @@ def test_never_a_redirect(site: Site, tmp_path: Path) -> None:
         "state": "READY",
         "token": "99",
         "fqdn": "host.example",
+        "secret": "x",
     }
     seen: dict[int, int] = {}
     connection = HTTPConnection("127.0.0.1", site.lab.port, timeout=60)

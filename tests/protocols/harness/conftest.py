@@ -87,12 +87,13 @@ class Harness:
 
 @pytest.fixture
 def make_harness(web: TestApp, admin: dict[str, str]) -> Callable[..., Harness]:
-    """Submit a job of one recipe (`tasks` of them; more recipe fields by name) and take its key."""
+    """Submit a job of one recipe (so many `tasks`, or these; more recipe fields by name) and take its key."""
 
-    def make(tasks: int = 2, visibility: str = "public", **recipe: Any) -> Harness:
+    def make(tasks: int | list[dict[str, Any]] = 2, visibility: str = "public", **recipe: Any) -> Harness:
         system = f"host{recipe.pop('number', 1)}.example"
         web.post_json("/systems/", {"name": system}, headers=admin, status="*")
-        body = {"system": system, "tasks": [{"name": f"task-{number}"} for number in range(tasks)], **recipe}
+        work = [{"name": f"task-{number}"} for number in range(tasks)] if isinstance(tasks, int) else tasks
+        body = {"system": system, "tasks": work, **recipe}
         value = {"name": "a job", "visibility": visibility, "recipe_sets": [{"recipes": [body]}]}
         job = web.post_json("/jobs/", value, headers=admin, status=201).json
         made = job["recipe_sets"][0]["recipes"][0]

@@ -35,6 +35,7 @@ def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
             Route(TASK, ["PATCH"], control.patch_task),
             Route(TASK + "status", ["POST"], control.set_task_status),
             Route(TASK + "results/", ["POST"], control.report_result),
+            Route(TASK + "archive/<secret>/task.tar.gz", ["GET"], control.get_archive),
             *(Route(owner + "logs/", ["GET"], logs.listing) for owner in OWNERS),
             *(Route(owner + "logs/<rest:name>", ["GET"], logs.get) for owner in OWNERS),
             *(Route(owner + "logs/<rest:name>", ["PUT"], logs.put) for owner in OWNERS),

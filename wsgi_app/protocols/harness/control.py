@@ -30,9 +30,25 @@ class Control:
             found = self._gateway.recipes.get(request.caller, recipe)
             return web.json_response(jobjson.recipe_document(found.recipe, found.peers, self._clock))
         document = self._gateway.recipes.document(request.caller, recipe)
-        body = recipexml.recipe_document(document.job, document.recipe, document.peers, document.results, document.logs)
+        body = recipexml.recipe_document(
+            document.job,
+            document.recipe,
+            document.peers,
+            document.results,
+            document.logs,
+            base=self._gateway.config.public_url,
+        )
         # the type exactly: with a charset behind it restraint waits for ever (harness-beaker.md 0.1)
         return Response(body, content_type=XML)
+
+    def get_archive(self, request: Request, recipe: int, task: int, secret: str) -> Response:
+        """GET /recipes/R/tasks/T/archive/SECRET/task.tar.gz: a command as a stock harness can fetch it."""
+        body = self._gateway.archives.archive(recipe, task, secret)
+        return Response(
+            body,
+            content_type="application/gzip",
+            headers={"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"},
+        )
 
     def get_watchdog(self, request: Request, recipe: int) -> Response:
         """GET /recipes/R/watchdog: the seconds that are left, false when there is no watchdog."""
