@@ -6,13 +6,14 @@ import ipaddress
 import re
 import sys
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from werkzeug.exceptions import ClientDisconnected, Forbidden, NotFound, RequestEntityTooLarge
 from werkzeug.wsgi import LimitedStream
 
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway, open_gateway
-from wsgi_app.protocols import browser, harness, native, ops
+from wsgi_app.protocols import browser, contest, harness, native, ops
 from wsgi_app.protocols.requestid import identified
 from wsgi_app.protocols.urlpath import BadPath, canonical
 from wsgi_app.protocols.web import Environ, Face, StartResponse, WSGIApplication, http_refusal, text_response
@@ -22,11 +23,17 @@ MOUNTS: tuple[tuple[str, Callable[[Gateway, Config], WSGIApplication]], ...] = (
     (r"/(?:livez|readyz|metrics|healthz/?)?", ops.make_app),
     (r"/recipes/[^/]+/(?:results|log-index|key|sync(?:/.*)?)/?", native.make_app),
     (r"/(?:recipes|install_start|install_done|postinstall_done|install_fail)/.*", harness.make_app),
+    (r"/contest(?:/.*)?", contest.make_app),
     (r"/(?:jobs|queue|systems|events|tokens)(?:/.*)?|/openapi\.yaml", native.make_app),
 )
 
 #: a client that sends nothing of its body for this long is gone; httpd has the same patience
 SILENT_SECONDS = 60
+
+#: whose forms lose their fields when they are too large (ConTest's: jobs-contest.md 1.1), instead of being refused
+_FORMS = re.compile(rb"/contest(?:/.*)?", re.DOTALL)
+#: bytes of such a form that are read, since a client may look for the answer only then; httpd sees to it that it ends
+MOST_DISCARDED = 64 << 20
 
 #: httpd sets this header to the client's address, whatever the client says
 CLIENT_HEADER = "HTTP_X_TACKROOM_CLIENT"
@@ -65,7 +72,12 @@ class Application:
         # embedded mode: behind httpd the socket is httpd's, which times its client itself
         if "gunicorn.socket" in environ:
             environ["gunicorn.socket"].settimeout(SILENT_SECONDS)
-        if self._too_large(environ):
+        too_large = self._too_large(environ)
+        if too_large and self._is_form(environ):
+            _drain(environ, sys.maxsize if self._config.front == "apache" else MOST_DISCARDED)
+            environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(), "0"
+            start_response = _closing(start_response)
+        elif too_large:
             response = http_refusal(RequestEntityTooLarge(f"a body has at most {self._config.max_body} bytes"))
             if self._config.front == "apache":
                 # httpd says 502 unless its client's chunks are all taken; it sees to it that they end
@@ -98,6 +110,13 @@ class Application:
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         return False
+
+    def _is_form(self, environ: Environ) -> bool:
+        """Whether the call is for a protocol in which a form that is too large has no fields, and is answered so."""
+        try:
+            return _FORMS.fullmatch(self._path(environ)) is not None
+        except BadPath:
+            return False
 
     def _find(self, environ: Environ) -> WSGIApplication:
         path = self._path(environ)
@@ -136,6 +155,15 @@ class Application:
             return address
         mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
         return str(mapped or parsed)
+
+
+def _closing(start_response: StartResponse) -> StartResponse:
+    """Return what begins an answer after which the connection is closed: something may be left unread."""
+
+    def begin(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+        return start_response(status, [*headers, ("Connection", "close")], *rest)
+
+    return begin
 
 
 def _drain(environ: Environ, most: int) -> None:

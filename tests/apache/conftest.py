@@ -248,7 +248,10 @@ class World:
     def recipe(
         self, symbol: str, tasks: int = 1, *, visibility: Visibility = Visibility.PUBLIC, address: str | None = None
     ) -> None:
-        """Make a recipe {SYMBOL} that runs, with tasks {SYMBOL_T1} and so on, the first with a result {SYMBOL_N}."""
+        """Make a recipe {SYMBOL} that runs, with tasks {SYMBOL_T1} and so on, the first with a result {SYMBOL_N}.
+
+        {SYMBOL_WORD} leads to the archives of its commands.
+        """
         name = f"system-{symbol.lower()}"
         system = System(name, None, (), address, SystemHealth.GOOD, None, None, None, None)
         self._gateway.systems.add(self.admin, system)
@@ -257,6 +260,7 @@ class World:
         recipe = self._gateway.jobs.submit(self.admin, lambda: new).recipe_sets[0].recipes[0]
         self.keys[symbol] = self._gateway.recipes.issue_key(self.admin, recipe.id, system=name).secret
         self.symbols[symbol] = str(recipe.id)
+        self.symbols[f"{symbol}_WORD"] = str(self._gateway.recipes.get(self.admin, recipe.id).recipe.archive_secret)
         for number, task in enumerate(recipe.tasks, 1):
             self.symbols[f"{symbol}_T{number}"] = str(task.id)
             self._gateway.tasks.update(self.harness(symbol), recipe.id, task.id, status=TaskStatus.RUNNING)

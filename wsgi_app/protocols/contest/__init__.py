@@ -1,1 +1,5 @@
-"""ConTest: job control by its API, version 5. Source: protocols/jobs-contest.md; README.md says where we differ."""
+"""The job-control API of ConTest, version 5, in Python and over HTTP. See README.md beside this file."""
+
+from wsgi_app.protocols.contest.app import make_app
+
+__all__ = ["make_app"]
