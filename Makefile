@@ -44,6 +44,7 @@ fuzz:
 bench:
 	@.ci/install --need-httpd test
 	@PYTHONPATH=tests/support $(VENV)/python tests/bench/waiters.py
+	@$(VENV)/python tests/bench/stored.py
 
 soak:
 	@.ci/install --need-httpd test
