@@ -2,9 +2,9 @@
 
 import contextlib
 import itertools
-import sys
 import uuid
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 import click
 
 from wsgi_app.cli.arguments import NUMBER, SECONDS
-from wsgi_app.cli.client import Client
+from wsgi_app.cli.client import Client, Refused
 from wsgi_app.cli.eventstream import TimeOver
-from wsgi_app.cli.jobtext import describe
+from wsgi_app.cli.jobfile import read_job
+from wsgi_app.cli.jobtext import NEWEST, describe
 from wsgi_app.cli.output import flush_lines, json_option, print_json, print_table, when, window
 from wsgi_app.cli.tables import printable
 from wsgi_app.cli.waiting import end_of, wait_for
@@ -31,6 +32,7 @@ STATES = [status.value for status in RecipeStatus]
 EXITS = "Exit status: 0 pass, 10 fail, 11 infrastructure, 12 cancelled; 5 when --timeout was over first."
 
 ids = click.argument("ids", metavar="ID...", type=NUMBER, nargs=-1, required=True)
+a_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 one_id = click.argument("job_id", metavar="ID", type=NUMBER)
 timeout = click.option(
     "--timeout",
@@ -51,30 +53,28 @@ def job() -> None:
 Examples:
   tackroom job submit first-job.xml
   tackroom job submit first-job.xml --wait --timeout 3600
+  tackroom job submit campaign.yaml
   generate-job | tackroom job submit - --json
 
 {EXITS}""",
 )
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@a_file
 @click.option("--wait", is_flag=True, help="Wait until the job is settled; the exit status tells its verdict.")
 @timeout
 @json_option("the job")
 def submit(file: Path, wait: bool, timeout: float | None, as_json: bool) -> None:
-    """Submit the job in FILE (XML or JSON; - for standard input) and print its id.
+    """Submit the job in FILE (- for standard input) and print its id.
 
-    With --wait the id goes to standard error at once, and the job is printed when it is settled.
+    FILE holds job XML, a job as JSON, or a ConTest job descriptor; both of the latter may be written as YAML. With
+    --wait the id goes to standard error at once, and the job is printed when it is settled.
     """
     if timeout is not None and not wait:
         raise click.UsageError("--timeout is how long to --wait")
-    body = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    if not body.strip():
-        raise click.ClickException(f"{'standard input' if str(file) == '-' else file} is empty")
-    kind = "application/xml" if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else "application/json"
+    read = read_job(file)
     client = Client.from_environment()
-    headers = {"Content-Type": kind, "Idempotency-Key": str(uuid.uuid4())}
-    made = client.ask("POST", "jobs/", body=body, headers=headers)
-    for warning in made["warnings"]:
-        click.echo(f"warning: {printable(warning)}", err=True)
+    headers = {"Content-Type": read.kind, "Idempotency-Key": str(uuid.uuid4())}
+    made = client.ask("POST", "jobs/", body=read.body, headers=headers)
+    _warn(made)
     if not wait:
         if as_json:
             print_json(made)
@@ -87,8 +87,35 @@ def submit(file: Path, wait: bool, timeout: float | None, as_json: bool) -> None
     if as_json:
         print_json(found[0])
     else:
-        click.echo(describe(found[0], client.get(f"jobs/{made['id']}/summary"), window()))
+        click.echo(_described(client, made["id"]))
     raise SystemExit(exit_status(found, timeout))
+
+
+@job.command(
+    short_help="Say whether a job would be taken.",
+    epilog="Example: tackroom job validate campaign.yaml\n\nExit status: 0 it would be taken, 1 it would not.",
+)
+@a_file
+@json_option("what the job would be")
+def validate(file: Path, as_json: bool) -> None:
+    """Look over the job in FILE (as for submit; - for standard input) as if it were submitted; print what it would be.
+
+    Nothing is stored. It needs a token as submitting does.
+    """
+    read = read_job(file)
+    try:
+        said = Client.from_environment().ask(
+            "POST", "jobs/validate", body=read.body, headers={"Content-Type": read.kind}
+        )
+    except Refused as error:
+        if error.status != HTTPStatus.BAD_REQUEST:
+            raise
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        print_json(said)
+    else:
+        _warn(said)
+        click.echo(_would_be(said))
 
 
 @job.command(
@@ -132,14 +159,14 @@ def list_jobs(states: Sequence[str], owner: str | None, mine: bool, limit: int, 
 def show(job_id: int, as_json: bool) -> None:
     """Show the job ID: its recipes and tasks, what their harnesses and logs said, and why that is its verdict.
 
-    HARNESS and LOGS count the results that a harness reported and that were found in logs.
+    HARNESS and LOGS count the results that a harness reported and that were found in logs. Of a campaign (a ConTest
+    job) the newest ten recipe sets are shown, each with its run and test.
     """
     client = Client.from_environment()
-    found = client.get(f"jobs/{job_id}")
     if as_json:
-        print_json(found)
+        print_json(client.get(f"jobs/{job_id}"))
     else:
-        click.echo(describe(found, client.get(f"jobs/{job_id}/summary"), window()))
+        click.echo(_described(client, job_id))
 
 
 @job.command(short_help="Follow jobs, a line for each change.", epilog=f"Example: tackroom job watch 12\n\n{EXITS}")
@@ -240,6 +267,25 @@ def exit_status(jobs: Sequence[dict[str, Any]], timeout: float | None) -> int:
 def status_of(job: dict[str, Any]) -> str:
     """Return in one word how far a job has come: its verdict once it has one."""
     return str(job["verdict"] or ("cancelling" if job["cancelling"] else job["status"]))
+
+
+def _described(client: Client, number: int) -> str:
+    newest = f"?sets={NEWEST}"
+    return describe(client.get(f"jobs/{number}{newest}"), client.get(f"jobs/{number}/summary{newest}"), window())
+
+
+def _warn(said: dict[str, Any]) -> None:
+    """Print on standard error what of a document has no effect."""
+    for warning in said["warnings"]:
+        click.echo(f"warning: {printable(warning)}", err=True)
+
+
+def _would_be(said: dict[str, Any]) -> str:
+    """Return in a line what a job would be."""
+    name = f" {printable(said['name'])}" if said["name"] else ""
+    what = {"tests": "test", "tasks": "step"} if said["tests"] else {"recipe_sets": "recipe set", "tasks": "task"}
+    counts = ", ".join(f"{said[part]} {word}{'' if said[part] == 1 else 's'}" for part, word in what.items())
+    return f"Job{name}: {counts}"
 
 
 def _retry(client: Client, number: int) -> dict[str, Any]:

@@ -6,17 +6,34 @@ from typing import Any
 from wsgi_app.cli.output import when
 from wsgi_app.cli.tables import coloured, printable, table
 
+#: how many recipe sets of a campaign are to be shown: it may have made thousands
+NEWEST = 10
+
 #: the order in which results are counted
 _COUNTED = ("Pass", "Warn", "Fail", "Panic", "Skip", "None", "New")
 _HEAD = ("TASK", "NAME", "STATUS", "RESULT", "HARNESS", "LOGS")
 
 
 def describe(job: dict[str, Any], summary: dict[str, Any], width: int | None = None) -> str:
-    """Return a job as text, `width` columns wide."""
+    """Return a job with the recipe sets that are given as text, `width` columns wide."""
     parts = [_head(job, width)]
-    recipes = {recipe["id"]: recipe for group in job["recipe_sets"] for recipe in group["recipes"]}
-    parts += [_recipe(recipes[said["recipe"]], said, width) for said in summary["recipes"]]
+    said = {one["recipe"]: one for one in summary["recipes"]}
+    if job["earlier_sets"]:
+        earlier = f"{job['earlier_sets']} recipe sets before these: 'tackroom results {job['id']}' has their results"
+        parts.append(_wrapped(earlier, width))
+    for group in job["recipe_sets"]:
+        # what was made between the two calls is not told
+        recipes = [_recipe(recipe, said[recipe["id"]], width) for recipe in group["recipes"] if recipe["id"] in said]
+        if group["attempt"]:
+            recipes[:1] = ["\n".join([f"{attempt_text(group['attempt'])}:", *recipes[:1]])]
+        parts += recipes
     return "\n\n".join(parts)
+
+
+def attempt_text(attempt: dict[str, Any]) -> str:
+    """Return which attempt at a test a recipe set is, counted as people count."""
+    again = f", attempt {attempt['number'] + 1}" if attempt["number"] else ""
+    return f"Run {attempt['run']}, test {printable(attempt['test'])}{again}"
 
 
 def recipe_text(recipe: dict[str, Any], said: dict[str, Any], width: int | None = None) -> str:

@@ -8,6 +8,7 @@ from attrs import define, field
 
 from wsgi_app.cli.client import Client
 from wsgi_app.cli.eventstream import follow
+from wsgi_app.cli.jobtext import NEWEST, attempt_text
 from wsgi_app.cli.tables import coloured, printable
 from wsgi_app.cli.waiting import get_patiently
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus
@@ -31,6 +32,9 @@ class Watch:
     _systems: dict[int, str | None] = field(factory=dict)
     _told: dict[int, tuple[int, int]] = field(factory=dict)
     _results: set[int] = field(factory=set)
+    #: recipe sets whose tasks' names are known; jobs that were looked at
+    _sets: set[int] = field(factory=set)
+    _seen: set[int] = field(factory=set)
 
     def lines(self, end: float | None) -> Iterator[str]:
         """Yield a line for each change until all jobs are settled. Raises as `eventstream.follow` does."""
@@ -45,18 +49,23 @@ class Watch:
                 return
 
     def _state(self, number: int) -> Iterator[str]:
-        job = get_patiently(self._client, f"jobs/{number}")
+        job = get_patiently(self._client, f"jobs/{number}?sets={NEWEST}")
         now = _clock(datetime.now(UTC).isoformat())
         name = f" {printable(job['name'])}" if job["name"] else ""
         yield f"{now}  job {number}{name}, owner {printable(job['owner'])}: {coloured(job['status'])}"
+        if job["earlier_sets"] and number not in self._seen:
+            yield f"{now}  {job['earlier_sets']} recipe sets before these"
+        self._seen.add(number)
         for group in job["recipe_sets"]:
+            yield from self._learn(now, group)
             for recipe in group["recipes"]:
                 yield from self._recipe(now, recipe)
                 for task in recipe["tasks"]:
-                    self._names[task["id"]] = printable(task["name"])
                     yield from self._task(now, task)
         query = "&".join(f"result={value}" for value in BAD)
-        yield from self._bad(now, self._client.pages(f"jobs/{number}/results?{query}&limit=1000", "results"))
+        results = self._client.pages(f"jobs/{number}/results?{query}&limit=1000", "results")
+        recipes = {recipe["id"] for group in job["recipe_sets"] for recipe in group["recipes"]}
+        yield from self._bad(now, (result for result in results if result["recipe"] in recipes))
         if job["settled"]:
             yield self._end(now, job)
 
@@ -65,11 +74,25 @@ class Watch:
         if topic == "task":
             yield from self._task(now, data)
         elif topic == "recipe":
+            if data["recipe_set"] not in self._sets:
+                # a campaign has made it meanwhile
+                job = get_patiently(self._client, f"jobs/{data['job']}?sets={NEWEST}")
+                for group in job["recipe_sets"]:
+                    yield from self._learn(now, group)
             yield from self._recipe(now, data)
         elif topic == "result":
             yield from self._bad(now, [data])
         elif data["settled"] and data["id"] not in self.settled:
             yield self._end(now, get_patiently(self._client, f"jobs/{data['id']}"))
+
+    def _learn(self, now: str, group: Any) -> Iterator[str]:
+        """Note the names of a set's tasks; the first time tell which attempt at a test it is, if it is one."""
+        if group["id"] in self._sets:
+            return
+        self._sets.add(group["id"])
+        self._names.update((task["id"], printable(task["name"])) for one in group["recipes"] for task in one["tasks"])
+        if group["attempt"]:
+            yield f"{now}  {attempt_text(group['attempt'])}, recipe set {group['id']}"
 
     def _recipe(self, now: str, recipe: Any) -> Iterator[str]:
         number, system = recipe["id"], recipe["system"]

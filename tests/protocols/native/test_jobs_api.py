@@ -49,10 +49,12 @@ def test_smallest_job(web: TestApp, admin: dict[str, str], system: str) -> None:
         "started": None,
         "finished": None,
         "retry_of": None,
+        "campaign": False,
+        "earlier_sets": 0,
         "warnings": [],
     }
     (recipe,) = recipe_set.pop("recipes")
-    assert recipe_set == {"id": 2, "stage": 0, "status": "Queued"}
+    assert recipe_set == {"id": 2, "stage": 0, "status": "Queued", "attempt": None}
     (task,) = recipe.pop("tasks")
     assert recipe == {
         "id": 3,

@@ -26,6 +26,7 @@ def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
         [
             Route("/jobs/", ["POST"], jobs.submit),
             Route("/jobs/", ["GET"], jobs.page),
+            Route("/jobs/validate", ["POST"], jobs.validate),
             Route("/jobs/<id:job>", ["GET"], jobs.get),
             Route("/jobs/<id:job>/summary", ["GET"], jobs.summary),
             Route("/jobs/<id:job>/wait", ["GET"], jobs.wait),

@@ -1,24 +1,26 @@
 """Jobs and what is read of recipes: each handler decodes, calls one gateway method, encodes."""
 
+from collections.abc import Callable
+
 from werkzeug.wrappers import Response
 
 from wsgi_app.clock import Clock
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.core.results import ResultFilter, Source
+from wsgi_app.core.sources import Sources
 from wsgi_app.documents import jobjson, jobxml, logjson
+from wsgi_app.documents.descriptor import read_descriptor
 from wsgi_app.model import Job, Result
 from wsgi_app.protocols import web
 from wsgi_app.protocols.native import wire
 from wsgi_app.protocols.native.wire import LARGEST_ID, LARGEST_PAGE, LONGEST_WAIT, PAGE, WAIT
 from wsgi_app.protocols.web import Request
 from wsgi_app.states import LogState, RecipeStatus, ResultValue
+from wsgi_app.submitted import NewJob
 
-_PARSERS = {
-    web.JSON: jobjson.parse_job,
-    "application/xml": jobxml.parse_job,
-    "text/xml": jobxml.parse_job,
-}
+#: of a descriptor in JSON, as ConTest's clients send it in a form
+DESCRIPTOR = "application/vnd.contest.job+json"
 
 
 class Jobs:
@@ -28,17 +30,22 @@ class Jobs:
         self._gateway = gateway
         self._config = config
         self._clock = clock
+        sources = Sources(config)
+        self._parsers: dict[str, Callable[[bytes], NewJob]] = {
+            web.JSON: jobjson.parse_job,
+            "application/xml": jobxml.parse_job,
+            "text/xml": jobxml.parse_job,
+            DESCRIPTOR: lambda body: read_descriptor(body, sources),
+        }
 
     def submit(self, request: Request) -> Response:
         """POST /jobs/."""
-        web.check_type(request, *_PARSERS)
-        parse = _PARSERS[request.mimetype]
-        job = self._gateway.jobs.submit(
-            request.caller,
-            lambda: parse(request.get_data()),
-            idempotency_key=request.headers.get("Idempotency-Key"),
-        )
-        return self._made(job)
+        key = request.headers.get("Idempotency-Key")
+        return self._made(self._gateway.jobs.submit(request.caller, self._reader(request), idempotency_key=key))
+
+    def validate(self, request: Request) -> Response:
+        """POST /jobs/validate."""
+        return web.json_response(wire.new_job_value(self._gateway.jobs.validate(request.caller, self._reader(request))))
 
     def retry(self, request: Request, job: int) -> Response:
         """POST /jobs/J/retry."""
@@ -63,11 +70,13 @@ class Jobs:
 
     def get(self, request: Request, job: int) -> Response:
         """GET /jobs/J."""
-        return web.json_response(jobjson.job_value(self._gateway.jobs.get(request.caller, job), self._clock))
+        found = self._gateway.jobs.get(request.caller, job, newest=_newest(request))
+        return web.json_response(jobjson.job_value(found, self._clock))
 
     def summary(self, request: Request, job: int) -> Response:
         """GET /jobs/J/summary."""
-        return web.json_response(wire.summary_value(self._gateway.jobs.summary(request.caller, job)))
+        found = self._gateway.jobs.summary(request.caller, job, newest=_newest(request))
+        return web.json_response(wire.summary_value(found))
 
     def wait(self, request: Request, job: int) -> Response:
         """GET /jobs/J/wait."""
@@ -113,9 +122,15 @@ class Jobs:
             rotate=request.flag("rotate"),
             system=request.text("system"),
         )
-        scheme, _, rest = (self._config.base_url or "http://localhost/").partition("://")
-        url = f"{scheme}://{key.recipe}:{key.secret}@{rest.rstrip('/')}/"
+        scheme, _, rest = self._config.public_url.partition("://")
+        url = f"{scheme}://{key.recipe}:{key.secret}@{rest}"
         return web.json_response({"recipe": key.recipe, "key": key.secret, "url": url}, 201)
+
+    def _reader(self, request: Request) -> Callable[[], NewJob]:
+        """Return what reads the job in the body. Raises `UnsupportedMediaType`."""
+        web.check_type(request, *self._parsers)
+        parse = self._parsers[request.mimetype]
+        return lambda: parse(request.get_data())
 
     def _made(self, job: Job) -> Response:
         location = f"{self._config.prefix}jobs/{job.id}"
@@ -126,6 +141,11 @@ class Jobs:
         return web.json_response(
             {"results": [wire.result_value(result) for result in found], "next": web.next_page(request, after)}
         )
+
+
+def _newest(request: Request) -> int:
+    """Return how many recipe sets of a campaign are asked for."""
+    return request.number("sets", LARGEST_PAGE, least=1, most=LARGEST_PAGE)
 
 
 def _wanted(request: Request) -> ResultFilter:

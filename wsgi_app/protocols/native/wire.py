@@ -11,6 +11,7 @@ from wsgi_app.model import Event, Result, System
 from wsgi_app.protocols import web
 from wsgi_app.protocols.web import Request
 from wsgi_app.states import SystemState
+from wsgi_app.submitted import NewJob
 
 STATUS = web.STATUS
 
@@ -51,6 +52,19 @@ def result_value(result: Result) -> dict[str, Any]:
         "log": result.log,
         "line": result.line,
         "time": rfc3339(result.time),
+    }
+
+
+def new_job_value(new: NewJob) -> dict[str, Any]:
+    """Return the JSON value of what a job would be; the tasks of a campaign are the steps of its tests."""
+    tasks = sum(len(recipe.tasks) for group in new.recipe_sets for recipe in group.recipes)
+    tests = () if new.campaign is None else [test for test in new.campaign.tests if not test.disabled]
+    return {
+        "name": new.name,
+        "recipe_sets": len(new.recipe_sets),
+        "tests": len(tests),
+        "tasks": tasks + sum(len(test.steps) for test in tests),
+        "warnings": list(new.warnings),
     }
 
 

@@ -1,0 +1,206 @@
+"""`tackroom job ...` with campaigns: descriptors in JSON and YAML, looked at before, followed while they go on."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from lab import Lab, running_lab
+from waiting import until
+
+from wsgi_app.cli.jobfile import DESCRIPTOR, JSON, XML, JobFile, read_job
+
+YAML = """\
+# two runs on one target
+JobName: nightly
+Tags: [cli]
+Runs: {runs}
+TestDescriptors:
+  - TargetManagerName: TargetList
+    TargetManagerAcquireParameters:
+      Targets: [{{ID: {system}, FQDN: one.example}}]
+    TargetManagerReleaseParameters: {{}}
+    TestFetcherName: literal
+    TestFetcherFetchParameters:
+      TestName: Boot
+      Steps:
+        - {{name: cmd, label: say, parameters: {{executable: [echo], args: ["{{{{ .FQDN }}}}", no]}}}}
+    RetryParameters: {{NumRetries: 1, RetryInterval: 0s}}
+Reporting:
+  RunReporters:
+    - {{Name: TargetSuccess, Parameters: {{SuccessExpression: "=100%"}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A Tackroom with systems that nobody but the tests claims for."""
+    with running_lab("none", TACKROOM_QUIET_SECONDS="0.05") as made:
+        for name in ("watched", "shown", "left"):
+            made.command("system", "add", name)
+        yield made
+
+
+def descriptor(place: Path, system: str, runs: int = 1) -> Path:
+    """A descriptor in a file, as YAML."""
+    file = place / "campaign.yml"
+    file.write_text(YAML.format(system=system, runs=runs))
+    return file
+
+
+def act(lab: Lab, system: str, *results: str) -> None:
+    """Be the harness of a system: for each result take a recipe, and report that of its one task."""
+    for result in results:
+        recipe = until(lambda: _claimed(lab, system), f"a recipe for {system}", 30)
+        place = f"/recipes/{recipe['id']}/tasks/{recipe['tasks'][0]['id']}"
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        key = recipe["key"]
+        assert lab.call("POST", f"{place}/status", b"status=Running", form, key).status == 204
+        assert lab.call("POST", f"{place}/results/", f"result={result}".encode(), form, key).status == 201
+        assert lab.call("POST", f"{place}/status", b"status=Completed", form, key).status == 204
+
+
+def _claimed(lab: Lab, system: str) -> Any:
+    answer = lab.call("POST", f"/systems/{system}/claim?wait=5")
+    return answer.json if answer.status == 200 else None
+
+
+def test_what_a_job_would_be(lab: Lab, tmp_path: Path) -> None:
+    """One line for each kind of document, warnings on standard error, and nothing is stored."""
+    before = lab.command("job", "list", "--json").stdout
+    said = lab.command("job", "validate", str(descriptor(tmp_path, "shown")))
+    assert (said.stdout, said.stderr) == ("Job nightly: 1 test, 1 step\n", "")
+    ours = tmp_path / "ours.yaml"
+    ours.write_text("name: o\nrecipe_sets: [{recipes: [{system: shown, tasks: [{name: a}, {name: b}]}]}]\n")
+    assert lab.command("job", "validate", str(ours)).stdout == "Job o: 1 recipe set, 2 tasks\n"
+    xml = tmp_path / "job.xml"
+    xml.write_text(
+        '<job user="u"><recipeSet><recipe><hostRequires force="shown"/><task name="t"/></recipe></recipeSet></job>'
+    )
+    said = lab.command("job", "validate", str(xml))
+    assert said.stdout == "Job: 1 recipe set, 1 task\n"
+    assert said.stderr.startswith("warning: line 1, ")
+    told = json.loads(lab.command("job", "validate", str(ours), "--json").stdout)
+    assert told == {"name": "o", "recipe_sets": 1, "tests": 0, "tasks": 2, "warnings": []}
+    assert lab.command("job", "list", "--json").stdout == before
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.json", '{"JobName": "j", "testdescriptors": []}', "need at least one TestDescriptor .*descriptor.invalid"),
+        ("a.yaml", "JobName: j\nTestDescriptors: [\n", r"a\.yaml: line 3, column 1: "),
+        ("a.json", '{"recipe_sets": []}', "a job needs a recipe set .*input.invalid"),
+    ],
+)
+def test_what_is_no_job(lab: Lab, tmp_path: Path, name: str, text: str, said: str) -> None:
+    """One sentence says what is wrong; validating and submitting agree."""
+    file = tmp_path / name
+    file.write_text(text)
+    done = lab.command("job", "validate", str(file), check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done
+    assert re.search(said, done.stderr), done.stderr
+    assert lab.command("job", "submit", str(file), check=False).stderr == done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "body", "kind"),
+    [
+        (
+            "a.json",
+            '{"JobName": "j", "TestDescriptors": []}',
+            '{"Version": "1.0", "JobName": "j", "TestDescriptors": []}',
+            DESCRIPTOR,
+        ),
+        ("a.json", ' {"testDescriptors": 1, "version": ""}', ' {"testDescriptors": 1, "version": ""}', DESCRIPTOR),
+        (
+            "a.json",
+            '{"a": 1, "a": 2, "TestDescriptors": 1}',
+            '{"Version": "1.0", "a": 1, "a": 2, "TestDescriptors": 1}',
+            DESCRIPTOR,
+        ),
+        ("a.json", '{"TestDescriptors": ', '{"TestDescriptors": ', JSON),
+        ("a.json", '[{"TestDescriptors": 1}]', '[{"TestDescriptors": 1}]', JSON),
+        ("a", '{"recipe_sets": 1}', '{"recipe_sets": 1}', JSON),
+        ("a", "recipe_sets: no", '{"recipe_sets": "no"}', JSON),
+        ("a.YAML", "{recipe_sets: 1}", '{"recipe_sets": 1}', JSON),
+        ("a.yml", "TestDescriptors: [1]", '{"Version": "1.0", "TestDescriptors": [1]}', DESCRIPTOR),
+        ("a.yml", "\ufeff\n <job/>", "\n <job/>", XML),
+    ],
+)
+def test_what_is_sent(tmp_path: Path, name: str, text: str, body: str, kind: str) -> None:
+    """What a file holds is told by its content; JSON is sent as it is, but for a descriptor's version."""
+    file = tmp_path / name
+    file.write_text(text)
+    assert read_job(file) == JobFile(body.encode(), kind)
+
+
+@pytest.mark.parametrize("text", ["just words", "- a\n- b", "3", "# nothing", "a: [" * 3000])
+def test_files_without_a_job(tmp_path: Path, text: str) -> None:
+    """The file is named."""
+    file = tmp_path / "file"
+    file.write_text(text)
+    with pytest.raises(click.ClickException, match=str(file)):
+        read_job(file)
+
+
+def test_no_campaign_in_our_json(lab: Lab, tmp_path: Path) -> None:
+    """What core has of campaigns is no field of a job as it is submitted."""
+    file = tmp_path / "job.json"
+    for job in (
+        {"recipe_sets": [{"recipes": [{"tasks": [{"name": "t", "later": True}]}]}]},
+        {"recipe_sets": [], "campaign": {"tests": []}},
+    ):
+        file.write_text(json.dumps(job))
+        assert lab.command("job", "validate", str(file), check=False).returncode == 1
+
+
+def test_follow_and_show(lab: Lab, tmp_path: Path) -> None:
+    """Each attempt says which run and test it is; the reporters' verdict is the exit status."""
+    number = int(lab.command("job", "submit", str(descriptor(tmp_path, "watched", runs=2))).stdout)
+    act(lab, "watched", "Fail", "Pass", "Pass")
+    watched = lab.command("job", "watch", str(number)).stdout
+    told = [re.sub(r"^\S+\s+", "", line) for line in watched.splitlines()]
+    heads = [line.rpartition(", recipe set")[0] for line in told if line.startswith("Run ")]
+    assert heads == ["Run 1, test Boot", "Run 1, test Boot, attempt 2", "Run 2, test Boot"]
+    assert sum(" say: Completed" in line for line in told) == 3, told
+    assert told[-1].startswith(f"job {number}: pass")
+    lines = lab.command("job", "show", str(number)).stdout.splitlines()
+    assert lines[0].startswith(f"Job {number} nightly: pass")
+    assert [line for line in lines if line.startswith("Run ")] == [f"{head}:" for head in heads]
+    assert lab.command("job", "wait", str(number)).stdout.startswith(f"job {number}: pass")
+    job = lab.call("GET", f"/jobs/{number}?sets=1").json
+    assert (job["campaign"], job["earlier_sets"], len(job["recipe_sets"])) == (True, 2, 1)
+    assert job["recipe_sets"][0]["attempt"] == {"run": 2, "test": "Boot", "number": 0}
+    assert len(lab.call("GET", f"/jobs/{number}/summary?sets=2").json["recipes"]) == 2
+    listed = json.loads(lab.command("job", "list", "--limit", "1", "--json").stdout)
+    assert (listed[0]["id"], listed[0]["campaign"]) == (number, True)
+
+
+def test_a_long_one_does_not_flood(lab: Lab, tmp_path: Path) -> None:
+    """Of many recipe sets the newest ten are shown and followed, and how many there were before."""
+    number = int(lab.command("job", "submit", str(descriptor(tmp_path, "shown", runs=12))).stdout)
+    act(lab, "shown", *["Pass"] * 12)
+    lab.settled(number)
+    shown = lab.command("job", "show", str(number)).stdout
+    assert re.findall(r"^Run (\d+)", shown, re.MULTILINE) == [str(run) for run in range(3, 13)]
+    assert "2 recipe sets before these" in shown
+    watched = lab.command("job", "watch", str(number)).stdout
+    assert re.findall(r" Run (\d+)", watched) == [str(run) for run in range(3, 13)]
+    assert "  2 recipe sets before these\n" in watched
+    assert len(lab.call("GET", f"/jobs/{number}").json["recipe_sets"]) == 12
+
+
+def test_cancel_and_retry(lab: Lab, tmp_path: Path) -> None:
+    """One without end is cancelled, its exit status is 12; what is submitted once more is the same."""
+    number = lab.command("job", "submit", str(descriptor(tmp_path, "left", runs=0))).stdout.strip()
+    lab.command("job", "cancel", number)
+    assert lab.command("job", "wait", number, check=False).returncode == 12
+    again = lab.command("job", "retry", number).stdout.strip()
+    made = lab.call("GET", f"/jobs/{again}").json
+    assert (made["retry_of"], made["campaign"], made["name"]) == (int(number), True, "nightly")
+    lab.command("job", "cancel", again)
+    assert lab.command("job", "wait", again, check=False).returncode == 12
