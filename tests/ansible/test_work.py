@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,7 +13,9 @@ from pathlib import Path
 import pytest
 import told
 from acting import Acting
+from contestlab import CLIENT
 from controller import Controller
+from descriptor import changed
 from fleet import giant
 from fleet.content import LINE, content
 from waiting import until
@@ -38,6 +42,37 @@ def test_a_recipe_from_submission_to_its_results(controller: Controller, tmp_pat
     results = controller.call("GET", f"/jobs/{job}/results").json["results"]
     found = {(one["path"], one["result"]) for one in results if one["source"] == "log"}
     assert [result for _, result in sorted(found)] == ["Pass", "Fail"], results
+
+
+def test_a_job_of_contests_client(controller: Controller, tmp_path: Path) -> None:
+    """Started by ConTest's client over TLS: the timer, looks at a port; our harness does the rest."""
+    system = f"contest-{tmp_path.parent.name}".replace("_", "-")
+    key = controller.command("system", "add", system).stdout.strip()
+    waitport = {"port": [controller.port], "protocol": ["tcp"], "timeout": ["30s"], "check_interval": ["1s"]}
+    steps = [
+        {"name": "waitport", "label": "there", "parameters": waitport},
+        {"name": "cmd", "label": "say", "parameters": {"executable": ["echo"], "args": ["{{ .ID }}"]}},
+    ]
+    descriptor = changed(
+        {
+            "TestDescriptors.0.TargetManagerAcquireParameters": {"Targets": [{"ID": system, "FQDN": "127.0.0.1"}]},
+            "TestDescriptors.0.TestFetcherFetchParameters": {"TestName": "t", "Steps": steps},
+        }
+    )
+    address = f"https://admin:{controller.token}@127.0.0.1:{controller.port}/contest"
+    done = subprocess.run(
+        [sys.executable, str(CLIENT), "-a", address, "-r", "admin", "start"],
+        input=json.dumps(descriptor),
+        env=controller.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    job = json.loads(done.stdout)["Data"]["JobID"]
+    controller.run_harness(system, key, tmp_path / "state", controller.url)
+    settled = controller.settled(job)
+    assert settled["verdict"] == "pass", (settled["reason"], done)
 
 
 def test_a_gigabyte_in_ranges(controller: Controller) -> None:
