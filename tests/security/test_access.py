@@ -35,11 +35,13 @@ _HARNESS = {"anonymous": 401, **dict.fromkeys((*VOID, *STRANGERS, "bob reads", "
 #: by `x-access` of a private job's operations; who is not named is let in
 TABLE: dict[str, dict[str, int]] = {
     "anyone": {},
+    "whoever knows the path": {},
     "anyone; private ones for owner and admin": dict.fromkeys((*VOID, *KEYS), 401),
     "anyone; of private jobs owner and admin": dict.fromkeys((*VOID, *KEYS), 401),
     "scope `submit` (or anyone: `anonymous_submit`)": _SUBMIT,
     "scope `submit`, and may read it": _OWNER,
     "owner, admin": _OWNER,
+    "owner, admin (of what nobody owns, anyone: `anonymous_submit`)": _OWNER,
     "who may read it": _READER,
     "who may read the job": {who: status for who, status in _READER.items() if who not in KEYS},
     "key": _HARNESS,
@@ -96,6 +98,8 @@ class Scene:
     bobs: Running
     spare: str
     callers: Mapping[str, dict[str, str]]
+    #: what stands in the path of the archives
+    secret: str
     connection: http.client.HTTPConnection = field()
 
     def call(self, operation: Operation, who: str) -> int:
@@ -115,6 +119,7 @@ class Scene:
             "task": self.bobs.task,
             "result": self.bobs.result,
             "state": "there",
+            "secret": self.secret,
             "name": "private.log" if "/logs/" in operation.path else self.spare,
         }
         if operation.id == "claim":
@@ -144,7 +149,7 @@ class Scene:
             "setTaskStatus": b"status=Running",
             "reportResult": b"result=Pass",
         }
-        if operation.id == "submitJob":
+        if operation.id in ("submitJob", "validateJob"):
             return job_of(self.spare), JSON
         if operation.id in forms:
             return forms[operation.id], FORM
@@ -193,7 +198,10 @@ def scene(lab: Lab, cast: Cast) -> Iterator[Scene]:
     for place in (f"tasks/{bobs.task}/logs/", f"tasks/{bobs.task}/results/{bobs.result}/logs/"):
         cast.ask("PUT", f"{bobs.url}{place}private.log", b"secret words\n", bobs.bearer)
     connection = http.client.HTTPConnection("127.0.0.1", lab.port, timeout=30)
-    made = Scene(lab, cast, bobs, cast.system(), everybody(lab, cast, bobs), connection)
+    document = lab.call("GET", bobs.url, headers={"Accept": "application/xml"}).body
+    found = re.search(rb"/archive/([^/]+)/task\.tar\.gz", document)
+    assert found is not None
+    made = Scene(lab, cast, bobs, cast.system(), everybody(lab, cast, bobs), found[1].decode(), connection)
     yield made
     made.connection.close()
 
@@ -303,7 +311,9 @@ def test_no_list_shows_a_private_job(lab: Lab, cast: Cast, who: str) -> None:
         assert answer.status in (200, 401), path
         if answer.status == 200:
             [found] = [value for name, value in answer.json.items() if name != "next"]
-            assert not own & {item.get("job", item.get("id")) for item in found if "topic" not in item}, path
+            assert not own & {item.get("job", item.get("id")) for item in found if not {"topic", "user"} & set(item)}, (
+                path
+            )
             assert not own & {event["data"].get("job") for event in found if "topic" in event}, path
             assert owner.encode() not in answer.body.replace(f"owner={owner}".encode(), b""), path
     mine = ask(lab, "GET", f"/jobs/?owner={owner}", token).json["jobs"]

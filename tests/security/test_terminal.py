@@ -84,6 +84,9 @@ def test_no_subcommand_passes_on_what_a_terminal_obeys(evil: Evil, tmp_path: Pat
     (tmp_path / "job.xml").write_text(
         "<job><whiteboard/><recipeSet><recipe><task name='t'/></recipe></recipeSet><a\u0301\u0300 b='c'/></job>"
     )
+    (tmp_path / "job.yml").write_text(
+        json.dumps({"name": EVIL, "recipe_sets": [{"recipes": [{"tasks": [{"name": "t"}]}]}]}), encoding="utf-8"
+    )
     task = lab.call("GET", f"/jobs/{job}").json["recipe_sets"][0]["recipes"][0]["tasks"][0]["id"]
     log = f"tasks/{task}/logs/{NAME}"
     commands = [
@@ -94,7 +97,12 @@ def test_no_subcommand_passes_on_what_a_terminal_obeys(evil: Evil, tmp_path: Pat
         *(["log", "list", recipe], ["log", "show", recipe, log], ["log", "tail", recipe, log]),
         *(["log", "grep", recipe, "gotcha"], ["log", "grep", "-c", recipe, "gotcha"], ["log", "show", recipe, EVIL]),
         *(["system", "list"], ["system", "show", "evil"], ["system", "show", EVIL.replace("\x1b", "")], ["doctor"]),
-        *(["job", "submit", str(tmp_path / "job.xml")], ["token", "list"], ["job", "list", "--owner", EVIL]),
+        *(
+            ["job", "submit", str(tmp_path / "job.xml")],
+            ["job", "validate", str(tmp_path / "job.yml")],
+            ["token", "list"],
+            ["job", "list", "--owner", EVIL],
+        ),
     ]
     done = subprocess.run(
         [tackroom()[0], "-P", "-c", EACH],
