@@ -15,7 +15,7 @@ from attrs import evolve
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from wsgi_app.core.archives import packed
+from wsgi_app.core.archives import ended, packed
 from wsgi_app.model import Recipe, Requires, Task
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus
 
@@ -140,6 +140,26 @@ def test_a_program_may_have_an_equals_sign(place: Path, shell: str) -> None:
 def test_what_cannot_be_run_fails(place: Path, command: tuple[str, ...], status: int) -> None:
     """By the shell's own statuses, which restraint reports as Fail."""
     assert run(unpacked(evolve(TASK, command=command), place)).returncode == status
+
+
+@pytest.mark.parametrize("shell", ["", *SHELLS])
+@pytest.mark.parametrize(
+    ("status", "whose"),
+    [(RecipeStatus.RUNNING, "task"), (RecipeStatus.ABORTED, "recipe"), (RecipeStatus.CANCELLED, "recipe")],
+)
+def test_what_has_ended_says_so(place: Path, shell: str, status: RecipeStatus, whose: str) -> None:
+    """Its program is through at once, and has nothing of what was to be run; it is named as it was."""
+    task = evolve(TASK, script="touch ran", params={"A": NASTY}, status=TaskStatus.ABORTED)
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    content = ended(evolve(RECIPE, status=status), task)
+    subprocess.run(["tar", "-xzp", "-C", place], input=content, check=True)
+    assert sorted(one.name for one in place.iterdir()) == ["metadata", "runtest.sh", "work"]
+    done = run(place, shell)
+    words = f"The {whose} has ended: there is nothing to run.\n".encode()
+    assert (done.returncode, done.stdout, done.stderr) == (0, words, b"")
+    assert b"ran" not in content.replace(b"restraint", b"")
+    assert (place / "metadata").read_bytes() == (unpacked(evolve(TASK, script="x"), place) / "metadata").read_bytes()
 
 
 PROGRAM = """

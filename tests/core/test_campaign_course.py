@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from campaigning import Campaigner, a_test, by_targets, plan
 
-from wsgi_app.campaign import CampaignEnd
+from wsgi_app.campaign import Campaign, CampaignEnd, PlannedTest
 from wsgi_app.core.campaign.course import STEPS
 from wsgi_app.core.gateway import open_gateway
 from wsgi_app.model import System
@@ -101,6 +101,43 @@ def test_runs_without_end(bench: Any, lab: Campaigner) -> None:
 
 
 @pytest.mark.parametrize(
+    "test",
+    [a_test(disabled=True), a_test(targets=[]), a_test(targets=["gone"]), a_test(targets=["gone"], retries=2**32 - 1)],
+    ids=["disabled", "no targets", "unknown", "retried for ever"],
+)
+def test_runs_that_do_nothing_are_few(bench: Any, lab: Campaigner, test: PlannedTest) -> None:
+    """However many they are to be: they write a few rows a second, whoever lets them go on, and how often."""
+    job = lab.submit(plan(test, runs=2**64 - 1))
+    for _ in range(50):
+        bench.clock.now += 0.02
+        lab.round()
+    rows = len(lab.history(job).runs) + len(lab.attempts(job))
+    assert rows <= 25
+    bench.clock.now += 3600
+    lab.round()
+    assert rows < len(lab.history(job).runs) + len(lab.attempts(job)) <= rows + 4
+    lab.gateway.jobs.cancel(lab.admin, job)
+    assert lab.job(job).settled
+
+
+def test_a_run_of_many_tests_that_do_nothing(bench: Any, lab: Campaigner) -> None:
+    """It counts for as many as it writes rows; one that had a target goes on at once."""
+    job = lab.submit(plan(*(a_test(targets=[], steps=1) for _ in range(15)), runs=9))
+    lab.round()
+    for expected in (2, 3, 4):
+        assert len(lab.history(job).runs) == expected
+        bench.clock.now += 1.4
+        lab.round()
+        assert len(lab.history(job).runs) == expected
+        bench.clock.now += 0.1
+        lab.round()
+    busy = lab.submit(plan(runs=3))
+    for _ in range(3):
+        lab.play("a")
+    assert lab.job(busy).settled
+
+
+@pytest.mark.parametrize(
     ("targets", "health", "words"),
     [
         (["gone"], SystemHealth.GOOD, "gone"),
@@ -142,8 +179,8 @@ def test_waiting_for_a_busy_target(bench: Any, lab: Campaigner) -> None:
 
 def test_nothing_to_do(lab: Campaigner) -> None:
     """Without targets an attempt is over at once, and well; with all tests disabled there is none."""
-    empty = lab.submit(plan(a_test(targets=[]), runs=3))
-    assert lab.positions(empty) == [(1, 1, 0), (2, 1, 0), (3, 1, 0)]
+    empty = lab.submit(plan(a_test(targets=[]), a_test(targets=[]), runs=2))
+    assert lab.positions(empty) == [(1, 1, 0), (1, 2, 0), (2, 1, 0), (2, 2, 0)]
     disabled = lab.submit(plan(a_test(disabled=True), runs=2))
     assert lab.positions(disabled) == []
     assert [run.tests for run in lab.history(disabled).runs] == [(), ()]
@@ -159,12 +196,18 @@ def test_disabled_tests_are_left_out(lab: Campaigner) -> None:
     assert [test.name for test in lab.history(job).runs[0].tests] == ["on"]
 
 
+def long() -> Campaign:
+    """A campaign of more steps than one transaction makes, none of which needs anybody."""
+    return plan(*(a_test(targets=[], steps=1) for _ in range(STEPS * 3)))
+
+
 def test_one_transaction_makes_so_many_steps(lab: Campaigner) -> None:
     """The rest is done in the next ones."""
-    job = lab.submit(plan(a_test(disabled=True), runs=STEPS * 3))
-    assert len(lab.history(job).runs) == STEPS
+    job = lab.submit(long())
+    # one of them was the begin of the run
+    assert len(lab.attempts(job)) == STEPS - 1
     lab.round()
-    assert len(lab.history(job).runs) == STEPS * 3
+    assert len(lab.attempts(job)) == STEPS * 3
     assert lab.job(job).settled
 
 
@@ -239,7 +282,7 @@ def test_a_target_that_nobody_takes(bench: Any, lab: Campaigner) -> None:
 def before_the_first_run(lab: Campaigner, bench: Any) -> int:
     """More is due than one transaction does."""
     for _ in range(10):
-        lab.submit(plan(a_test(disabled=True), runs=2 * STEPS))
+        lab.submit(long())
     return lab.submit(plan())
 
 

@@ -55,7 +55,7 @@ def test_of_runs_and_of_all_runs(bench: Any, lab: Campaigner) -> None:
     done = lab.job(job)
     assert done.verdict is Verdict.FAIL
     assert done.reason == (
-        "targetsuccess finds run 1 bad: Test Test 1 does not pass success criteria: 2.00 is not > 80.00; "
+        "the report on run 1 is bad: Test Test 1 does not pass success criteria: 2.00 is not > 80.00; "
         "2 more reports are bad"
     )
 
@@ -106,6 +106,17 @@ def test_targets_that_could_not_be_had_are_one_that_failed(lab: Campaigner) -> N
     assert lab.job(job).verdict is Verdict.PASS
 
 
+def test_why_nothing_came_through(lab: Campaigner) -> None:
+    """The reason says which target could not be had, and not only that there were none."""
+    job = lab.submit(plan(a_test(targets=["gone", "a"]), run_reporters=[by_targets("=100%")]))
+    done = lab.job(job)
+    assert done.verdict is Verdict.FAIL
+    assert done.reason is not None
+    assert done.reason.startswith("the report on run 1 is bad: Test T does not pass success criteria: 0.00% is not")
+    assert "; no targets could be had in run 1, test T: target " in done.reason
+    assert done.reason.endswith('there is no system "gone"')
+
+
 def test_of_no_targets_there_is_nothing_to_say(lab: Campaigner) -> None:
     """Not of the other tests either; noop is content."""
     job = lab.submit(
@@ -122,7 +133,7 @@ def test_of_no_targets_there_is_nothing_to_say(lab: Campaigner) -> None:
         (False, None),
         (True, "I did nothing"),
     ]
-    assert lab.job(job).reason == "targetsuccess finds run 1 bad: a test had no targets; 1 more report is bad"
+    assert lab.job(job).reason == "the report on run 1 is bad: a test had no targets; 1 more report is bad"
 
 
 def test_of_no_tests_all_is_well(lab: Campaigner) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -121,6 +122,24 @@ def test_a_killed_process(flights: Flights, tmp_path: Path, age: float, same: bo
     with flights.flight("user a", b"what") as token:
         assert (token == done.stdout.strip()) is same
     assert list(directory.iterdir()) == []
+
+
+def test_what_killed_starts_have_left_is_swept(tmp_path: Path) -> None:
+    """Files of starts that were killed go when others start; not those of who may come again, nor of who flies."""
+    directory = tmp_path / "flights"
+    directory.mkdir()
+    old = time.time() - ABANDONED - 1
+    for name in ("killed", "recent"):
+        (directory / name).write_text(name)
+    with Flights(directory).flight("user a", b"long"):
+        (flying,) = {file for file in directory.iterdir() if file.name not in ("killed", "recent")}
+        for file in (directory / "killed", flying):
+            os.utime(file, (old, old))
+        # another process
+        with Flights(directory).flight("user b", b"what"):
+            assert {file.name for file in directory.iterdir()} >= {"recent", flying.name}
+            assert not (directory / "killed").exists()
+    assert [file.name for file in directory.iterdir()] == ["recent"]
 
 
 def test_an_empty_file(flights: Flights, tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from campaigning import NOOP, a_test
 
+from wsgi_app.campaign import Campaign
 from wsgi_app.core.change import Change
 from wsgi_app.core.gateway import open_gateway
 from wsgi_app.errors import Denied, Unauthenticated, Unavailable
@@ -44,6 +46,28 @@ def test_keys_add_up(bench: Any, one: NewRecipe) -> None:
         with pytest.raises(Denied):
             bench.put(caller, number, "log-0")
     assert not bench.put(newest, number, "log-0")
+
+
+@pytest.mark.parametrize("open_gate", [False, True])
+@pytest.mark.parametrize("visibility", list(Visibility))
+@pytest.mark.parametrize("address", [None, "192.0.2.1"])
+def test_the_first_gate(bench: Any, one: NewRecipe, open_gate: bool, visibility: Visibility, address: str) -> None:
+    """What a recipe has when it is given to a system is all that the database says."""
+    bench.gateway.close()
+    bench.gateway = open_gateway(evolve(bench.config, open_gate=open_gate), bench.clock)
+    bench.gateway.systems.change(bench.admin, "a", address=address)
+    first = recipe(bench, one, visibility=visibility)
+    bench.gateway.systems.claim(bench.admin, "a", wait=0)
+    bench.run(first)
+    bench.gateway.recipes.settle(first)
+    campaign = Campaign((a_test(targets=["a"]),), (NOOP,))
+    second = bench.submit(campaign=campaign, visibility=visibility).recipe_sets[0].recipes[0].id
+    shown = bench.gate(second) if any((open_gate, visibility is Visibility.PRIVATE, address)) else []
+    assert not bench.gateway.drift.look(0.0)
+    bench.gateway.gate_image.rebuild()
+    rebuilt = bench.gate(second) if shown else []
+    assert sorted(shown) == sorted(rebuilt)
+    assert len(shown) == open_gate + (visibility is Visibility.PRIVATE) + (address is not None)
 
 
 def test_address(bench: Any, one: NewRecipe) -> None:

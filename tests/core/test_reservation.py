@@ -1,11 +1,13 @@
 """Systems that are reserved for a campaign's recipes: whether they have asked for work or not, until they do."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from attrs import evolve
+from sqlalchemy import Engine, event
 from waiting import until
 
 from wsgi_app.campaign import Campaign, CampaignEnd, PlannedTest, Reporter, ReporterKind, Step, StepKind, Target
@@ -56,6 +58,7 @@ def test_reserved_at_once(bench: Any) -> None:
         assert (recipe.status, recipe.taken, recipe.reserved) == (RecipeStatus.SCHEDULED, None, True)
         assert (recipe.assigned, recipe.watchdog) == (bench.clock.now, bench.clock.now + 300)
         assert not (bench.config.gate / str(recipe.id)).exists()
+        assert not (bench.config.logs / str(recipe.id)).exists()
         system = bench.gateway.systems.get(recipe.system)
         assert (system.recipe, bench.gateway.systems.state(system)) == (recipe.id, SystemState.RUNNING)
     assert len({recipe.archive_secret for recipe in recipes(bench, job)}) == 2
@@ -76,6 +79,8 @@ def test_whole_set_starts(bench: Any) -> None:
     assert harness is not None
     for number in (first.id, second.id):
         found = bench.recipe(number)
+        place = bench.config.logs / str(number) / "tasks" / str(found.tasks[1].id) / "logs"
+        assert sorted(log.name for log in place.iterdir()) == ["harness.log", "taskout.log"]
         assert (found.status, found.watchdog) == (RecipeStatus.WAITING, bench.clock.now + 1800)
     assert bench.claim("a") is not None
     assert bench.put(harness, second.id, "log")
@@ -334,3 +339,38 @@ def test_too_much(bench: Any, bad: Campaign, field: str) -> None:
         bench.gateway.jobs.submit(bench.admin, lambda: NewJob((), campaign=bad))
     assert caught.value.field == field
     assert bench.gateway.jobs.page(bench.admin) == []
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What is said to the database meanwhile."""
+    said: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield said
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def test_many_targets(bench: Any) -> None:
+    """A start of many targets, and the last one's claim, keep others waiting for a few statements per target."""
+    cost = {}
+    for size in (4, 24):
+        names = [f"{size}-{number}" for number in range(size)]
+        bench.systems(*names)
+        with statements() as starting:
+            begin(bench, *names)
+        for name in names[:-1]:
+            assert bench.claim(name) is None
+        with statements() as last:
+            assert bench.claim(names[-1]) is not None
+        cost[size] = (len(starting), len(last), sum("campaigns.plan" in one for one in last))
+    few, many = cost[4], cost[24]
+    assert many[0] - few[0] <= 20 * 2
+    assert many[1] - few[1] <= 20 * 4
+    # a plan may be as long as there are targets
+    assert many[2] == few[2] <= 2

@@ -112,6 +112,23 @@ def test_refused(folder: Path, sources: Sources, uri: str, said: str) -> None:
     assert len(str(refused.value)) < 500
 
 
+def test_links_outside_are_not_seen(folder: Path, sources: Sources) -> None:
+    """Whether there is a link outside of the folder makes no difference to a path that leads through it and back."""
+    (folder.parent / "there").symlink_to("descriptors/sub")
+    for name in ("there", "absent"):
+        assert sources.fetch(f"../{name}/../descriptors/link.json") == b"B"
+        with pytest.raises(CannotRead, match="not below the folder"):
+            sources.fetch(f"{folder.parent}/{name}/../link.json")
+
+
+def test_a_folder_behind_a_link(folder: Path, tmp_path: Path) -> None:
+    """A folder that the settings name by a link is known by both of its names."""
+    (tmp_path / "other").symlink_to(folder)
+    sources = Sources(Config(data=tmp_path / "nowhere", descriptor_files=str(tmp_path / "other")))
+    for way in ("link.json", f"{folder}/link.json", f"{tmp_path}/other/link.json"):
+        assert sources.fetch(way) == b"B"
+
+
 def test_sizes(folder: Path, sources: Sources) -> None:
     """A file is read up to a size, whatever it claims to be."""
     (folder / "large").write_bytes(b"x" * MOST_BYTES)

@@ -45,6 +45,13 @@ def fetched(task: Task) -> int:
     return done.returncode
 
 
+def over(task: Task) -> int:
+    """A task that had ended before it was fetched: nothing of it runs."""
+    status = fetched(task)
+    assert bytes(task.daemon.memory.logs["taskout.log"]) == b"The recipe has ended: there is nothing to run.\n"
+    return status
+
+
 def never(_task: Task) -> int:
     """A task that must not run."""
     raise AssertionError("this task has ended already")

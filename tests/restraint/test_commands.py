@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from lxml import etree
+from waiting import until
 
 from tests.restraint.bench import Given, Site
-from tests.restraint.bodies import fetched, never
-from tests.restraint.client import FETCHES, Restraintd, Task
+from tests.restraint.bodies import fetched, over
+from tests.restraint.client import Restraintd, Task
 
 NASTY = "a 'b' \"c\" $HOME `id` \\ \n\n;& \u00e4\U0001f4a9"
 WORK: list[dict[str, Any]] = [
@@ -53,22 +54,41 @@ def test_commands_run_from_their_archives(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_failed_step_is_the_last(site: Site, tmp_path: Path) -> None:
-    """With stop_on_fail what comes behind is refused: restraint asks for its archive in vain, and runs nothing."""
-    given = site.submit(WORK, stop_on_fail=True)
+    """With stop_on_fail what comes behind is not run: restraint fetches it, hears that it has ended, and is through."""
+    given = site.submit([*WORK, {"name": "nor", "script": "touch /nonexistent"}], stop_on_fail=True)
     restraint = daemon(given, tmp_path)
     pauses: list[float] = []
     restraint.on_pause = pauses.append
-    restraint.run(fetched, fetched, fetched, never)
-    assert given.statuses() == ["Completed", "Completed", "Completed", "Aborted"]
+    restraint.run(fetched, fetched, fetched, over, over)
+    assert given.statuses() == ["Completed", "Completed", "Completed", "Aborted", "Aborted"]
     job = given.settled()
     assert (job["status"], job["verdict"]) == ("Aborted", "fail")
     assert given.read()["reason"] == "a task failed, and the recipe is to stop then"
-    assert pauses == [20.0] * (FETCHES + 1)
-    # each task's Running and its end: of the last, both are refused, and that is final
-    mine = f"/tasks/{given.tasks[3]}/status"
-    assert [one.status for one in restraint.trace if one.target.endswith(mine)] == [409, 409]
-    assert restraint.delays == []
-    assert {one["task"] for one in given.results() if one["result"] == "Warn"} == {given.tasks[3]}
+    # nothing was asked for again, and what it said of tasks that had ended was refused, which is final
+    assert (pauses, restraint.delays) == ([], [])
+    last = [f"/tasks/{task}/" for task in given.tasks[3:]]
+    refused = [
+        one.status for one in restraint.trace if one.method != "GET" and any(part in one.target for part in last)
+    ]
+    assert set(refused) == {409}
+    assert {one["task"] for one in given.results() if one["result"] == "Warn"} == set(given.tasks[3:])
+    assert outputs(given)[3:] == [b"", b""]
+
+
+def test_a_cancelled_job_is_soon_over(site: Site, tmp_path: Path) -> None:
+    """What restraint has not begun it does not run, and it waits for nothing before it looks for its next recipe."""
+    given = site.submit([*WORK[:2], {"name": "never", "command": ["touch", "/nonexistent"]}])
+    restraint = daemon(given, tmp_path)
+    pauses: list[float] = []
+    restraint.on_pause = pauses.append
+
+    def cancelled(task: Task) -> int:
+        site.lab.call("POST", f"/jobs/{given.job}/cancel")
+        return fetched(task)
+
+    restraint.run(cancelled, over, over)
+    assert given.statuses() == ["Cancelled"] * 3
+    assert (pauses, restraint.delays) == ([], [])
 
 
 def test_no_log_tells_the_way_to_an_archive(site: Site, tmp_path: Path) -> None:
@@ -84,13 +104,17 @@ def test_no_log_tells_the_way_to_an_archive(site: Site, tmp_path: Path) -> None:
         assert answer.status == (404 if status == 401 else status), (method, answer)
     daemon(given, tmp_path).run(fetched)
     given.settled()
-    assert site.lab.call("GET", below, headers={"Authorization": ""}).status == 409
+    assert site.lab.call("GET", below, headers={"Authorization": ""}).status == 200
     secret = below.split("/")[-2].encode()
     run = site.lab.data / "run"
-    said = {path.name: path.read_bytes() for path in (site.lab.said, *run.glob("*.log"))}
-    assert [name for name, text in said.items() if secret in text] == []
     line = f'"{below.rpartition("/archive/")[0]}/archive/.../task.tar.gz"'.encode()
-    assert b"".join(said.values()).count(line) == len(calls) + 2
+
+    def said() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (site.lab.said, *run.glob("*.log"))}
+
+    # a line is written when its answer has gone out already
+    until(lambda: b"".join(said().values()).count(line) == len(calls) + 2, "all calls in the log", 10)
+    assert [name for name, text in said().items() if secret in text] == []
 
 
 def test_steps_that_are_made_in_their_turn(site: Site, tmp_path: Path) -> None:

@@ -7,19 +7,20 @@ A campaign's recipe gets the system that it names whether that has asked or not:
 harness asks or says something. A set starts when each of its recipes that is not finished was taken.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection
+from attrs import evolve
 
 from wsgi_app.core import lifecycle
 from wsgi_app.core.access import Access, fresh_secret
 from wsgi_app.core.change import Change, Ground
-from wsgi_app.core.gateimage import image_of
+from wsgi_app.core.gateimage import first_image
 from wsgi_app.core.plan import load_plan
 from wsgi_app.errors import Conflict, NoSuchSystem, SystemBusy
 from wsgi_app.model import Caller, Recipe, System
 from wsgi_app.states import RecipeStatus
-from wsgi_app.store import campaigns, queue, recipes, systems
+from wsgi_app.store import campaigns, jobs, queue, recipes, systems
 
 
 def assign(change: Change, ground: Ground) -> None:
@@ -51,9 +52,11 @@ def _give_all(
     """Give queued recipes of one set to systems; `taken` None: they are reserved, until `watchdog`."""
     if watchdog is None:
         watchdog = change.now + ground.config.watchdog_seconds
+    first = pairs[0][0]
+    job = jobs.load_job_row(change.tx, first.job)
     for recipe, system in pairs:
         _give(change, ground, recipe, system, taken=taken, watchdog=watchdog)
-    first = pairs[0][0]
+        change.gate(recipe.id, *first_image(ground, job, system))
     lifecycle.start_set(change, first.recipe_set, told=[recipe.id for recipe, _ in pairs])
     lifecycle.refresh_set(change, first.recipe_set)
     lifecycle.refresh_job(change, first.job)
@@ -62,24 +65,25 @@ def _give_all(
 def _give(
     change: Change, ground: Ground, recipe: Recipe, system: System, *, taken: float | None, watchdog: float
 ) -> None:
-    recipes.update_recipe(
-        change.tx,
-        recipe.id,
-        system=system.name,
-        status=RecipeStatus.SCHEDULED,
-        assigned=change.now,
-        taken=taken,
-        watchdog=watchdog,
-        archive_secret=fresh_secret(),
-    )
+    values: dict[str, Any] = {
+        "system": system.name,
+        "status": RecipeStatus.SCHEDULED,
+        "assigned": change.now,
+        "taken": taken,
+        "watchdog": watchdog,
+        "archive_secret": fresh_secret(),
+    }
+    recipes.update_recipe(change.tx, recipe.id, **values)
     systems.update_system(change.tx, system.name, recipe=recipe.id, last_recipe=recipe.id)
     if system.last_recipe is not None:
         # what it ran before may still take logs by key; its address speaks for the new recipe alone
         change.revoke_addresses(system.last_recipe)
     lifecycle.tell_running(change, system, recipe.id)
-    given = lifecycle.recipe_of(change, recipe.id)
-    change.recipe_event(given)
-    _publish(change, ground, given)
+    change.recipe_event(evolve(recipe, **values))
+    # nobody has a right to it yet: what is there is of another recipe, in a database that was restored since
+    ground.gate.clear(recipe.id)
+    if taken is not None:
+        _make_logs(change, ground, recipe.id)
 
 
 def reserve(change: Change, ground: Ground, members: Sequence[Recipe]) -> None:
@@ -87,15 +91,16 @@ def reserve(change: Change, ground: Ground, members: Sequence[Recipe]) -> None:
 
     Raises `NoSuchSystem`, `SystemBusy`, `Conflict`; those are for `acquire` to find before.
     """
-    found = [(recipe, _reservable(change.tx, recipe)) for recipe in members]
+    lab = {system.name: system for system in systems.load_systems(change.tx)}
+    found = [(recipe, _reservable(lab, recipe)) for recipe in members]
     if len({system.name for _, system in found}) < len(found):
         raise Conflict("a system is named twice")
     until = change.now + campaigns.load_plan(change.tx, members[0].job).acquire_timeout
     _give_all(change, ground, found, taken=None, watchdog=until)
 
 
-def _reservable(tx: Connection, recipe: Recipe) -> System:
-    system = systems.load_system(tx, recipe.system or "")
+def _reservable(lab: Mapping[str, System], recipe: Recipe) -> System:
+    system = lab.get(recipe.system or "")
     if system is None:
         raise NoSuchSystem
     if system.recipe is not None:
@@ -111,13 +116,12 @@ def take(change: Change, ground: Ground, recipe: Recipe) -> None:
         return
     until = change.now + ground.config.watchdog_seconds
     recipes.update_recipe(change.tx, recipe.id, taken=change.now, watchdog=until)
-    for peer in queue.startable(change.tx, recipe.recipe_set):
-        # who was there first has waited for the others, not hung
-        if peer.watchdog is not None and peer.watchdog < until:
-            recipes.update_recipe(change.tx, peer.id, watchdog=until)
-    lifecycle.start_set(change, recipe.recipe_set, told=[recipe.id])
-    lifecycle.refresh_set(change, recipe.recipe_set)
-    lifecycle.refresh_job(change, recipe.job)
+    _make_logs(change, ground, recipe.id)
+    # who was there first has waited for the others, not hung
+    recipes.live_until_all(change.tx, [peer.id for peer in queue.startable(change.tx, recipe.recipe_set)], until)
+    if lifecycle.start_set(change, recipe.recipe_set, told=[recipe.id]):
+        lifecycle.refresh_set(change, recipe.recipe_set)
+        lifecycle.refresh_job(change, recipe.job)
 
 
 def hear(change: Change, ground: Ground, access: Access, caller: Caller, number: int) -> Recipe:
@@ -133,12 +137,10 @@ def hear(change: Change, ground: Ground, access: Access, caller: Caller, number:
     return lifecycle.recipe_of(change, number)
 
 
-def _publish(change: Change, ground: Ground, recipe: Recipe) -> None:
-    """Make the recipe's directories, the logs that every task is going to have, and its gate."""
+def _make_logs(change: Change, ground: Ground, number: int) -> None:
+    """Make a recipe's directories, and the logs that every task is going to have: it is about to be run."""
+    recipe = lifecycle.recipe_of(change, number)
     ground.directories(recipe, ["logs", *(f"tasks/{task.id}/logs" for task in recipe.tasks)])
     for task in recipe.tasks:
         for name in ground.config.precreate:
             (ground.config.logs / str(recipe.id) / f"tasks/{task.id}/logs" / name).touch(mode=0o640)
-    # nobody has a right to it yet: what is there is of another recipe, in a database that was restored since
-    ground.gate.clear(recipe.id)
-    change.gate(recipe.id, *image_of(change, ground, recipe))

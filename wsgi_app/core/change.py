@@ -17,7 +17,7 @@ from wsgi_app.model import Recipe, Result, Task
 from wsgi_app.states import LogState, RecipeStatus, ResultValue
 from wsgi_app.store import events as store_events
 from wsgi_app.store import times
-from wsgi_app.store.db import Database
+from wsgi_app.store.db import Database, savepoint
 
 
 @define
@@ -76,6 +76,22 @@ class Change:
     def log_event(self, job: int, recipe: int, path: str, state: LogState, size: int) -> None:
         """Record that a log was registered or declared, or what was found when it was read."""
         self.event("log", job, job=job, recipe=recipe, path=path, state=state, size=size)
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of the change: when it raises, nothing of it stays, and what was done before does.
+
+        What contradicts what is stored is a `Conflict`.
+        """
+        lists: list[list[Any]] = [self._events, self._gate, self._revoked, self._addresses_revoked]
+        before = [len(one) for one in lists]
+        try:
+            with savepoint(self.tx):
+                yield
+        except BaseException:
+            for one, length in zip(lists, before, strict=True):
+                del one[length:]
+            raise
 
     def flush(self) -> None:
         """Write the events; the last thing before the commit."""

@@ -19,14 +19,17 @@ def end_recipes(
     message: str | None,
     *,
     grace: Callable[[Recipe], float],
+    lost: bool = True,
 ) -> None:
     """End the unfinished tasks of unfinished recipes and so the recipes; with a Warn each when there is a message.
+
+    `lost`: nobody knows what became of them; not when their harness has said why they end.
 
     The logs of those that have a system close after so many seconds; those that have none never had logs, and are
     settled.
     """
     for recipe in members:
-        _end(change, recipe, status, message, grace(recipe) if recipe.assigned is not None else 0.0)
+        _end(change, recipe, status, message, grace(recipe) if recipe.assigned is not None else 0.0, lost=lost)
     for group in {recipe.recipe_set for recipe in members}:
         # the others may have waited for nothing but its system
         lifecycle.start_set(change, group)
@@ -35,10 +38,10 @@ def end_recipes(
         lifecycle.refresh_job(change, job)
 
 
-def _end(change: Change, recipe: Recipe, status: TaskStatus, message: str | None, grace: float) -> None:
+def _end(change: Change, recipe: Recipe, status: TaskStatus, message: str | None, grace: float, *, lost: bool) -> None:
     closes = change.now + grace
     unfinished = [task for task in recipe.tasks if not task.status.finished]
-    recipes.end_tasks(change.tx, recipe.id, status=status, finished=change.now, closes=closes)
+    recipes.end_tasks(change.tx, recipe.id, status=status, finished=change.now, closes=closes, lost=lost)
     found = recipe.result
     if message is not None:
         found = worst((found, ResultValue.WARN))

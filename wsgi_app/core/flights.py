@@ -26,6 +26,8 @@ class Flights:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        #: by the clock that only goes on
+        self._next_sweep = 0.0
 
     @contextmanager
     def flight(self, who: str, what: bytes) -> Iterator[str]:
@@ -43,11 +45,11 @@ class Flights:
     def _board(self, path: Path) -> tuple[int, str]:
         make_directory(self._directory)
         with self._alone():
+            self._sweep()
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 token = os.pread(descriptor, 100, 0).decode("ascii", "replace")
-                age = time.time() - os.fstat(descriptor).st_mtime
-                if not token or (age > ABANDONED and not _in_flight(descriptor)):
+                if not token or _abandoned(descriptor):
                     token = secrets.token_urlsafe(24)
                     os.ftruncate(descriptor, 0)
                     os.pwrite(descriptor, token.encode(), 0)
@@ -67,6 +69,20 @@ class Flights:
         finally:
             os.close(descriptor)
 
+    def _sweep(self) -> None:
+        """Take away what starts that were killed have left, now and then; nobody boards or lands meanwhile."""
+        now = time.monotonic()
+        if now < self._next_sweep:
+            return
+        self._next_sweep = now + ABANDONED
+        for path in self._directory.iterdir():
+            descriptor = os.open(path, os.O_RDWR)
+            try:
+                if _abandoned(descriptor):
+                    path.unlink()
+            finally:
+                os.close(descriptor)
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Nobody else boards or lands meanwhile: it takes no time."""
@@ -78,10 +94,12 @@ class Flights:
             os.close(descriptor)
 
 
-def _in_flight(descriptor: int) -> bool:
-    """Whether anybody flies with the token in this file; nobody boards meanwhile."""
+def _abandoned(descriptor: int) -> bool:
+    """Whether nobody flies with the token in this file, nor may still come for it; nobody boards meanwhile."""
+    if time.time() - os.fstat(descriptor).st_mtime <= ABANDONED:
+        return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
-    return False
+        return False
+    return True

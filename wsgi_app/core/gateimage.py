@@ -10,7 +10,7 @@ from collections.abc import Collection
 from wsgi_app.core import declared, gate
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.errors import TooManyBytes, TooManyLogs
-from wsgi_app.model import Recipe
+from wsgi_app.model import Job, Recipe, System
 from wsgi_app.states import Visibility
 from wsgi_app.store import access, jobs, recipes, results, systems
 
@@ -60,16 +60,27 @@ class GateImage:
             log.warning("the gate of recipe %d cannot be made: %s", recipe.id, error)
 
 
+def first_image(ground: Ground, job: Job, system: System) -> set[str]:
+    """Return the gate files of a recipe that is given to a system now: what `image_of` comes to, for a fraction."""
+    image = _standing(ground, job)
+    if system.address is not None:
+        image.add(gate.address_name(system.address))
+    return image
+
+
+def _standing(ground: Ground, job: Job) -> set[str]:
+    """Return the gate files that a recipe has all the time."""
+    private = {gate.PRIVATE} if job.visibility is Visibility.PRIVATE else set()
+    return private | ({gate.OPEN} if ground.config.open_gate else set())
+
+
 def image_of(change: Change, ground: Ground, recipe: Recipe) -> set[str]:
     """Return the names of the gate files that a recipe with a system should have."""
     image = {f"key-{digest}" for digest in access.load_keys(change.tx, recipe.id)}
     image |= {gate.task_name(task.id) for task in recipe.tasks if task.closes is not None and task.closes <= change.now}
     if recipe.closes is not None and recipe.closes <= change.now:
         image.add(gate.CLOSED)
-    if jobs.load_job_row(change.tx, recipe.job).visibility is Visibility.PRIVATE:
-        image.add(gate.PRIVATE)
-    if ground.config.open_gate:
-        image.add(gate.OPEN)
+    image |= _standing(ground, jobs.load_job_row(change.tx, recipe.job))
     image |= declared.seals(change.tx, recipe, change.now)
     if any(results.has_message(change.tx, recipe.id, str(full())) for full in (TooManyLogs, TooManyBytes)):
         image.add(gate.FULL)

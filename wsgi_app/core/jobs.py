@@ -117,18 +117,19 @@ class Jobs:
         dispatch(change, self._ground)
         return _loaded(jobs.load_job(change.tx, job))
 
-    def get(self, caller: Caller, job: int, *, newest: int = jobs.MOST_SETS) -> Job:
+    def get(self, caller: Caller, job: int, *, newest: int = jobs.MOST_SETS, before: int | None = None) -> Job:
         """Return a job with all below it; of a campaign the `newest` recipe sets, at most `MOST_SETS`.
 
-        Raises `NoSuchJob`; `Unauthenticated` or `Denied` when it is private.
+        With `before` they are the newest of those with lower ids. Raises `NoSuchJob`; `Unauthenticated` or `Denied`
+        when it is private.
         """
         with self._ground.read() as tx:
-            return self._get(tx, caller, job, newest)
+            return self._get(tx, caller, job, newest, before)
 
-    def summary(self, caller: Caller, job: int, *, newest: int = jobs.MOST_SETS) -> Summary:
+    def summary(self, caller: Caller, job: int, *, newest: int = jobs.MOST_SETS, before: int | None = None) -> Summary:
         """Return what harnesses and logs said of a job, side by side. As `get` does."""
         with self._ground.read() as tx:
-            return summarise(tx, self._get(tx, caller, job, newest))
+            return summarise(tx, self._get(tx, caller, job, newest, before))
 
     def page(
         self,
@@ -190,8 +191,8 @@ class Jobs:
             end_recipes(change, unfinished, TaskStatus.CANCELLED, None, grace=_last_words)
             dispatch(change, self._ground)
 
-    def _get(self, tx: Connection, caller: Caller, job: int, newest: int) -> Job:
-        found = jobs.load_job(tx, job, newest=newest)
+    def _get(self, tx: Connection, caller: Caller, job: int, newest: int, before: int | None) -> Job:
+        found = jobs.load_job(tx, job, newest=newest, before=before)
         if found is None:
             raise NoSuchJob
         self._access.require_reader(tx, caller, found)

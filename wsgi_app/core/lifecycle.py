@@ -132,18 +132,21 @@ def release(change: Change, recipe: Recipe) -> None:
         change.event("system", None, name=freed.name, state=SystemState.OFFLINE, health=freed.health, recipe=None)
 
 
-def start_set(change: Change, recipe_set: int, *, told: Collection[int] = ()) -> None:
-    """Let the recipes of a set start, once all that are not finished were taken; those `told` have told their systems.
+def start_set(change: Change, recipe_set: int, *, told: Collection[int] = ()) -> bool:
+    """Let the recipes of a set start, once all that are not finished were taken; return whether any did.
 
-    A system that is only reserved has not taken its recipe.
+    A system that is only reserved has not taken its recipe. Those `told` have told their systems.
     """
-    for peer in queue.startable(change.tx, recipe_set):
-        recipes.update_recipe(change.tx, peer.id, status=RecipeStatus.WAITING)
+    starting = queue.startable(change.tx, recipe_set)
+    if starting:
+        recipes.start_scheduled(change.tx, recipe_set)
+    turns.make_ready(change, starting)
+    for peer in starting:
         change.recipe_event(peer, status=RecipeStatus.WAITING)
-        turns.make_ready(change, peer.id)
         # its system may be waiting for the set to be whole
         if peer.id not in told:
             tell_running(change, systems.load_system(change.tx, peer.system or ""), peer.id)
+    return bool(starting)
 
 
 def tell_running(change: Change, system: System | None, recipe: int) -> None:

@@ -82,7 +82,9 @@ class Recipes:
                 harness = self._ground.gate.admits(caller, found.id)
                 text = shortened(message or f"Aborted by {'its harness' if harness else 'an administrator'}")
                 grace = 0 if harness else self._ground.config.grace_seconds
-                end_recipes(change, [found], TaskStatus.ABORTED, text, grace=lambda _: grace)
+                # a harness that has begun knows what became of its tasks
+                lost = not (harness and any(task.started is not None for task in found.tasks))
+                end_recipes(change, [found], TaskStatus.ABORTED, text, grace=lambda _: grace, lost=lost)
                 dispatch(change, self._ground)
 
     def issue_key(self, caller: Caller, recipe: int, *, rotate: bool = False, system: str | None = None) -> Key:

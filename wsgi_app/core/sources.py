@@ -28,6 +28,7 @@ class Sources:
 
     def __init__(self, config: Config) -> None:
         self._folder = config.descriptors
+        self._written = Path(os.path.normpath(config.descriptors.absolute()))
         self._hosts = Hosts(config.descriptor_hosts)
 
     def fetch(self, uri: str, *, seconds: float = FETCH_SECONDS) -> bytes:
@@ -50,9 +51,12 @@ class Sources:
             raise CannotRead(f"open {name!r}: that is no file's name")
         try:
             folder = self._folder.resolve()
+            # ".." by the words alone: whether there are links outside is not for its writer to know
+            plain = Path(os.path.normpath(folder / path))
+            _require_below(plain, name, folder, self._written)
             # links in it are followed now; the last part cannot have become one since then
-            found = (folder / path).resolve()
-            _require_below(folder, found, name)
+            found = plain.resolve()
+            _require_below(found, name, folder)
             file = os.open(found, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         except RuntimeError:
             raise CannotRead(f"open {name}: too many levels of symbolic links") from None
@@ -64,7 +68,7 @@ class Sources:
             raise CannotRead(f"open {name}: that is no regular file")
         with os.fdopen(file, "rb") as opened:
             # nor has a folder on the way to it
-            _require_below(folder, Path(f"/proc/self/fd/{file}").readlink(), name)
+            _require_below(Path(f"/proc/self/fd/{file}").readlink(), name, folder)
             body = opened.read(MOST_BYTES + 1)
         if len(body) > MOST_BYTES:
             raise CannotRead(f"{name} is larger than {MOST_BYTES} bytes")
@@ -94,6 +98,6 @@ def _parts(uri: str) -> SplitResult:
     return parts
 
 
-def _require_below(folder: Path, found: Path, name: str) -> None:
-    if not found.is_relative_to(folder):
+def _require_below(found: Path, name: str, *folders: Path) -> None:
+    if not any(map(found.is_relative_to, folders)):
         raise CannotRead(f"open {name}: that is not below the folder for such files")

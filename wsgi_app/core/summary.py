@@ -42,9 +42,10 @@ class Summary:
 
 
 def summarise(tx: Connection, job: Job) -> Summary:
-    """Return the summary of a job."""
+    """Return the summary of a job, of the recipes that it is given with."""
+    there = [recipe.id for group in job.recipe_sets for recipe in group.recipes] or [0]
     counted: dict[tuple[int, int | None, str], dict[ResultValue, int]] = defaultdict(dict)
-    for count in summary.counts(tx, job.id):
+    for count in summary.counts(tx, job.id, min(there), max(there)):
         counted[count.recipe, count.task, count.source][count.result] = count.number
     damaged: dict[int, list[str]] = defaultdict(list)
     for number, path in summary.damaged_logs(tx, job.id):

@@ -66,7 +66,7 @@ class Tasks:
         lifecycle.end_task(change, recipe, task, status, closes=change.now)
         if not stopping.stop(change, recipe.id, task.id):
             lifecycle.refresh(change, recipe.id)
-            turns.make_ready(change, recipe.id)
+            turns.make_ready(change, [recipe])
 
     def _start(self, change: Change, recipe: Recipe, task: Task) -> None:
         if task.status is not TaskStatus.RUNNING:

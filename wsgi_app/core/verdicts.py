@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from wsgi_app.campaign import Campaign, CampaignEnd, Position, Report, ReporterKind
+from wsgi_app.campaign import Attempt, Campaign, CampaignEnd, Position, Report, ReporterKind
+from wsgi_app.errors import Conflict
 from wsgi_app.model import Job
 from wsgi_app.states import RecipeStatus, ResultValue, Verdict, verdict
 from wsgi_app.store import campaigns, recipes, summary
@@ -39,30 +40,48 @@ def _reason(tx: Connection, job: int, found: Verdict, ended: Sequence[Ended]) ->
 
 def _of_campaign(tx: Connection, job: int) -> tuple[Verdict, str]:
     """Return the verdict of a campaign that has ended, and why: its reporters have the word, if there are any."""
-    plan, progress = campaigns.load_plan(tx, job), campaigns.load_progress(tx, job)
+    plan, progress = _plan(tx, job), campaigns.load_progress(tx, job)
     where = _place(plan, progress.position)
     if progress.end is CampaignEnd.CANCELLED:
         return Verdict.CANCELLED, f"it was stopped {where}"
     if progress.end is CampaignEnd.FAILED:
         return Verdict.INFRASTRUCTURE, f"it could not go on {where}: {(progress.error or '')[:LONGEST_WORDS]}"
+    if plan is None:
+        return Verdict.INFRASTRUCTURE, "what it was to do cannot be read any more"
     bad = campaigns.bad_reports(tx, job)
+    first = campaigns.first_failed(tx, job)
     if bad is not None:
-        return Verdict.FAIL, _refusal(*bad)
+        # what says "0 %" does not say that there was no such system
+        why = "" if first is None or first.error is None else f"; {_untaken(plan, first)}"
+        return Verdict.FAIL, _refusal(*bad) + why
     if any(reporter.kind is not ReporterKind.NOOP for reporter in (*plan.run_reporters, *plan.final_reporters)):
         return Verdict.PASS, "all its reports are good"
-    first = campaigns.first_failed(tx, job)
     if first is None:
         return Verdict.PASS, "every target came through, in the last attempt at each test"
-    where = _place(plan, first.position)
     if first.error is not None:
-        return Verdict.INFRASTRUCTURE, f"no targets could be had {where}: {first.error[:LONGEST_WORDS]}"
-    return Verdict.FAIL, f"{first.failed} of {len(first.targets)} targets failed {where}"
+        return Verdict.INFRASTRUCTURE, _untaken(plan, first)
+    return Verdict.FAIL, f"{first.failed} of {len(first.targets)} targets failed {_place(plan, first.position)}"
 
 
-def _place(plan: Campaign, position: Position) -> str:
+def _plan(tx: Connection, job: int) -> Campaign | None:
+    """Return what a campaign was to do; None when that cannot be read, since a verdict is always due."""
+    try:
+        return campaigns.load_plan(tx, job)
+    except Conflict:
+        return None
+
+
+def _place(plan: Campaign | None, position: Position) -> str:
     if not position.test:
         return f"before run {max(position.run, 1)}"
-    return f"in run {position.run}, test {plan.tests[position.test - 1].name}"
+    tests = () if plan is None else plan.tests
+    name = tests[position.test - 1].name if position.test <= len(tests) else f"number {position.test}"
+    return f"in run {position.run}, test {name}"
+
+
+def _untaken(plan: Campaign | None, attempt: Attempt) -> str:
+    """Return why an attempt got no targets."""
+    return f"no targets could be had {_place(plan, attempt.position)}: {(attempt.error or '')[:LONGEST_WORDS]}"
 
 
 def _refusal(report: Report, number: int) -> str:
@@ -70,7 +89,7 @@ def _refusal(report: Report, number: int) -> str:
     said = report.data if isinstance(report.data, list) else []
     why = next((sentence for sentence in said if "does not pass" in sentence), "a test had no targets")
     of = f"run {report.run}" if report.run else "all runs"
-    return f"{report.reporter} finds {of} bad: {why[:LONGEST_WORDS]}" + _more(
+    return f"the report on {of} is bad: {why[:LONGEST_WORDS]}" + _more(
         number - 1, "report is bad", "reports are bad"
     )
 

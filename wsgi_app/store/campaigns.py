@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import asdict
 from cattrs import Converter
+from cattrs.errors import BaseValidationError
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, not_, select, update
 
 from wsgi_app.campaign import (
@@ -22,6 +23,7 @@ from wsgi_app.campaign import (
     TargetFile,
     TargetList,
 )
+from wsgi_app.errors import Conflict
 from wsgi_app.model import SetAttempt
 from wsgi_app.store.schema import (
     campaign_attempts,
@@ -43,9 +45,12 @@ def insert_campaign(tx: Connection, job: int, plan: Campaign, *, now: float) -> 
 
 
 def load_plan(tx: Connection, job: int) -> Campaign:
-    """Return what the campaign of a job is to do."""
-    stored = tx.execute(select(campaigns.c.plan).where(campaigns.c.job == job)).scalar_one()
-    return _converter().structure(stored, Campaign)
+    """Return what the campaign of a job is to do. Raises `Conflict` when that cannot be read."""
+    try:
+        stored = tx.execute(select(campaigns.c.plan).where(campaigns.c.job == job)).scalar_one()
+        return _converter().structure(stored, Campaign)
+    except (BaseValidationError, ValueError, TypeError) as error:
+        raise Conflict("the plan of this campaign cannot be read") from error
 
 
 def load_progress(tx: Connection, job: int) -> Progress:
@@ -126,6 +131,20 @@ def insert_attempt(tx: Connection, job: int, attempt: Attempt) -> None:
     )
 
 
+def end_attempts(tx: Connection, job: int, now: float) -> None:
+    """Note that no attempt of a campaign goes on."""
+    going = and_(campaign_attempts.c.job == job, campaign_attempts.c.ended.is_(None))
+    tx.execute(update(campaign_attempts).where(going).values(ended=now))
+
+
+def attempts_made(tx: Connection, job: int, run: int) -> tuple[int, int]:
+    """Return how many attempts were made in a run of a campaign, and how many of them got targets."""
+    mine = and_(campaign_attempts.c.job == job, campaign_attempts.c.run == run)
+    counts = select(func.count(), func.count(campaign_attempts.c.recipe_set)).where(mine)
+    made, given = tx.execute(counts).one()
+    return made, given
+
+
 def update_attempt(tx: Connection, job: int, attempt: Attempt) -> None:
     """Note when an attempt has ended, how many of its targets came through, and how many failed."""
     values = {"ended": attempt.ended, "passed": attempt.passed, "failed": attempt.failed}
@@ -174,10 +193,10 @@ def attempt_of(tx: Connection, recipe_set: int) -> tuple[int, Attempt] | None:
     return None if row is None else (row.job, _attempt(row))
 
 
-def set_attempts(tx: Connection, job: int, first: int) -> dict[int, SetAttempt]:
-    """Return which attempts the recipe sets of a campaign are, from the set `first` on."""
+def set_attempts(tx: Connection, job: int, first: int, last: int) -> dict[int, SetAttempt]:
+    """Return which attempts the recipe sets of a campaign are, from the set `first` to the set `last`."""
     names = [test.name for test in load_plan(tx, job).tests]
-    where = (campaign_attempts.c.job == job, campaign_attempts.c.recipe_set >= first)
+    where = (campaign_attempts.c.job == job, campaign_attempts.c.recipe_set.between(first, last))
     return {
         row.recipe_set: SetAttempt(row.run, names[row.test - 1], row.attempt)
         for row in tx.execute(select(campaign_attempts).where(*where))

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, ExceptionContext, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError, MultipleResultsFound, NoResultFound
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from wsgi_app.errors import DatabaseBusy, DatabaseCorrupt, Unavailable
+from wsgi_app.errors import Conflict, DatabaseBusy, DatabaseCorrupt, Unavailable
 from wsgi_app.store import soundness, sqlite
 from wsgi_app.store.probe import probe
 
@@ -174,6 +174,27 @@ class _Connections:
             # this one is closed at once
             context.is_disconnect = True
             self.renew()
+
+
+@contextmanager
+def savepoint(tx: Connection) -> Iterator[None]:
+    """A part of a transaction that is undone when it raises, and the rest is not.
+
+    Raises `Conflict` when something is there twice, or is not where it must be.
+    """
+    nested = tx.begin_nested()
+    try:
+        yield
+    except BaseException as error:
+        try:
+            nested.rollback()
+        except DBAPIError:
+            # SQLite has undone the whole transaction, as it may when the disk is full: what it said then tells why
+            raise error from None
+        if isinstance(error, IntegrityError | NoResultFound | MultipleResultsFound):
+            raise Conflict("the database contradicts itself") from error
+        raise
+    nested.commit()
 
 
 def _begin(connection: Connection) -> None:

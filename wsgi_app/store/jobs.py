@@ -96,18 +96,23 @@ def count_ids(groups: Iterable[NewRecipeSet]) -> int:
     return sum(1 + sum(1 + len(recipe.tasks) for recipe in group.recipes) for group in groups)
 
 
-def load_job(tx: Connection, job: int, *, newest: int = MOST_SETS) -> Job | None:
-    """Return a job with its sets, recipes and tasks, or None; a campaign's with the `newest` of its sets."""
+def load_job(tx: Connection, job: int, *, newest: int = MOST_SETS, before: int | None = None) -> Job | None:
+    """Return a job with its sets, recipes and tasks, or None.
+
+    A campaign's with the `newest` of its sets; of those below the id `before`, if that is given.
+    """
     row = tx.execute(select(jobs).where(jobs.c.id == job)).one_or_none()
     if row is None:
         return None
     query = select(recipe_sets).where(recipe_sets.c.job == job).order_by(recipe_sets.c.id.desc())
-    groups = tx.execute(query.limit(newest) if row.campaign else query).all()[::-1]
-    first = groups[0].id if groups else 0
+    if row.campaign:
+        query = query.limit(newest) if before is None else query.where(recipe_sets.c.id < before).limit(newest)
+    groups = tx.execute(query).all()[::-1]
+    first, last = (groups[0].id, groups[-1].id) if groups else (0, 0)
     by_set: dict[int, list[Recipe]] = defaultdict(list)
-    for recipe in load_recipes(tx, and_(recipes.c.job == job, recipes.c.recipe_set >= first)):
+    for recipe in load_recipes(tx, and_(recipes.c.job == job, recipes.c.recipe_set.between(first, last))):
         by_set[recipe.recipe_set].append(recipe)
-    attempts = campaigns.set_attempts(tx, job, first) if row.campaign else {}
+    attempts = campaigns.set_attempts(tx, job, first, last) if row.campaign else {}
     return _job(
         row,
         tuple(

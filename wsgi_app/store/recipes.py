@@ -190,6 +190,19 @@ def update_recipe(tx: Connection, recipe: int, **values: Any) -> None:
     tx.execute(update(recipes).where(recipes.c.id == recipe).values(**values))
 
 
+def start_scheduled(tx: Connection, recipe_set: int) -> None:
+    """Let the recipes of a set that have systems start."""
+    scheduled = and_(recipes.c.recipe_set == recipe_set, recipes.c.status == RecipeStatus.SCHEDULED)
+    tx.execute(update(recipes).where(scheduled).values(status=RecipeStatus.WAITING))
+
+
+def live_until_all(tx: Connection, numbers: Collection[int], time: float) -> None:
+    """Put the watchdogs of recipes off to that time, where they are not later."""
+    if numbers:
+        one = update(recipes).where(recipes.c.id == bindparam("number"), recipes.c.watchdog < time)
+        tx.execute(one.values(watchdog=time), [{"number": number} for number in numbers])
+
+
 def live_until(tx: Connection, recipe: int, time: float) -> None:
     """Put a recipe's watchdog off to that time, unless it is later or there is none."""
     tx.execute(update(recipes).where(recipes.c.id == recipe, recipes.c.watchdog < time).values(watchdog=time))
@@ -207,11 +220,10 @@ def stop_all_waiting(tx: Connection, recipe_set: int, state: str) -> None:
     tx.execute(update(recipes).where(waits).values(waits_for=None, waits_until=None))
 
 
-def end_tasks(tx: Connection, recipe: int, *, status: TaskStatus, finished: float, closes: float) -> None:
-    """End all unfinished tasks of a recipe; those that were running are lost."""
+def end_tasks(tx: Connection, recipe: int, *, status: TaskStatus, finished: float, closes: float, lost: bool) -> None:
+    """End all unfinished tasks of a recipe; `lost`: what became of them is not known."""
     unfinished = and_(tasks.c.recipe == recipe, tasks.c.status.in_(UNFINISHED_TASK))
-    running = tasks.c.started.is_not(None)
-    tx.execute(update(tasks).where(unfinished).values(status=status, finished=finished, closes=closes, lost=running))
+    tx.execute(update(tasks).where(unfinished).values(status=status, finished=finished, closes=closes, lost=lost))
 
 
 def set_results(tx: Connection, numbers: Sequence[int], result: ResultValue) -> None:

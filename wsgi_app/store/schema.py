@@ -235,7 +235,7 @@ tasks = Table(
     Column("started", Float),
     Column("finished", Float),
     Column("closes", Float),
-    #: it was running when its recipe was ended from outside: what became of it is not known
+    #: it had not ended when its recipe was, from outside: what became of it is not known
     Column("lost", Boolean, nullable=False, server_default="0"),
     Index(None, "recipe"),
 )

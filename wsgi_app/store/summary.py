@@ -48,10 +48,12 @@ class Ended:
     damaged: int
 
 
-def counts(tx: Connection, job: int) -> list[Count]:
-    """Return the results of a job's recipes, counted by recipe, task, source and result."""
+def counts(tx: Connection, job: int, first: int | None = None, last: int | None = None) -> list[Count]:
+    """Return the results of a job's recipes, or of those from `first` to `last`, by recipe, task, source and result."""
     kinds = (results.c.recipe, results.c.task, results.c.source, results.c.result)
     members = select(recipes.c.id).where(recipes.c.job == job)
+    if first is not None and last is not None:
+        members = members.where(recipes.c.id.between(first, last))
     query = select(*kinds, func.count()).where(results.c.recipe.in_(members)).group_by(*kinds)
     return [Count(row[0], row[1], row[2], ResultValue(row[3]), row[4]) for row in tx.execute(query)]
 

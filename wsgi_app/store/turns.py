@@ -4,7 +4,7 @@ from attrs import frozen
 from sqlalchemy import Connection, select
 
 from wsgi_app.states import UNFINISHED_TASK
-from wsgi_app.store.schema import recipes, results, tasks
+from wsgi_app.store.schema import results, tasks
 
 
 @frozen
@@ -26,12 +26,6 @@ def next_task(tx: Connection, recipe: int) -> NextTask | None:
     )
     row = tx.execute(query).first()
     return None if row is None else NextTask(row.id, row.name, row.later and row.command is None and row.script is None)
-
-
-def place_of(tx: Connection, recipe: int) -> tuple[int, str]:
-    """Return the set of a recipe, and the system that it is on or for."""
-    row = tx.execute(select(recipes.c.recipe_set, recipes.c.system).where(recipes.c.id == recipe)).one()
-    return row.recipe_set, row.system or ""
 
 
 def reported_below(tx: Connection, recipe: int, prefix: str) -> list[tuple[str, str, str | None]]:

@@ -86,16 +86,30 @@ def test_a_wrong_url_is_not_found(
     web.post(path(one), status=405)
 
 
-def test_what_is_over_is_not_fetched(web: TestApp, urls: tuple[Any, list[str | None]]) -> None:
-    """A finished task's archive is 409, and so are all of a finished recipe: nothing of it is to run any more."""
-    harness, (one, two, _) = urls
+def program(body: bytes) -> tuple[list[str], str]:
+    """The names in an archive, and the program in it."""
+    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+        member = archive.extractfile("runtest.sh")
+        assert member is not None
+        return archive.getnames(), member.read().decode()
+
+
+def test_what_is_over_is_not_run(web: TestApp, urls: tuple[Any, list[str | None]]) -> None:
+    """The archives of a finished task, and all of a finished recipe, have nothing of the command, only a word of it."""
+    harness, (one, two, three) = urls
+    files = ["metadata", "runtest.sh", "work"]
     harness.say(harness.tasks[0], "Running")
-    web.get(path(one), status=200)
+    assert "nothing to run" not in program(web.get(path(one), status=200).body)[1]
     harness.say(harness.tasks[0], "Completed")
-    assert b"finished task" in web.get(path(one), status=409).body
-    web.get(path(two), status=200)
+    said = "#!/bin/sh\necho 'The {} has ended: there is nothing to run.'\n"
+    assert program(web.get(path(one), status=200).body) == (files, said.format("task"))
+    assert program(web.get(path(two), status=200).body)[0] == ["metadata", "runtest.sh", "script", "work"]
     harness.form("status", "status=Aborted", 204)
-    assert web.get(path(two), status=409).body == b"The recipe is finished\n"
+    for url in (one, two):
+        assert program(web.get(path(url), status=200).body) == (files, said.format("recipe"))
+        web.get(path(url).replace("/task.tar.gz", "x/task.tar.gz"), status=404)
+    third = path(two).replace(f"/{harness.tasks[1]}/", f"/{harness.tasks[2]}/")
+    assert (three, web.get(third, status=404).body) == (None, b"There is no such archive.\n")
 
 
 def test_a_recipe_without_a_system_has_no_archives(
@@ -129,6 +143,9 @@ def test_what_is_decided_later_is_to_be_asked_for_later(web: TestApp, applicatio
         b"What the task runs is not decided yet: try again when its turn has come.\n",
         "2",
     )
+    gateway.recipes.abort(admin, recipe.id, None)
+    # it never came to be
+    assert "has ended" in program(web.get(path(then), status=200).body)[1]
 
 
 def test_who_may_not_read_a_recipe_is_not_told(

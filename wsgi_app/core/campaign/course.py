@@ -12,13 +12,19 @@ from wsgi_app.core.campaign import reports
 from wsgi_app.core.campaign.acquire import CannotAcquire, choose
 from wsgi_app.core.campaign.outcomes import TargetOutcome, outcomes
 from wsgi_app.core.change import Change, Ground
+from wsgi_app.errors import Conflict
 from wsgi_app.store import campaigns, ids, jobs, recipes
 from wsgi_app.submitted import NewRecipe, NewRecipeSet, NewTask
 
 #: steps of one campaign in one transaction; it goes on in the next
 STEPS = 20
-#: seconds from the begin of one run to that of the next at the least, when they never end
-ENDLESS_RUN_SECONDS = 1.0
+#: seconds from the begin of one run to that of the next at the least, when they never end, or run nothing anywhere
+RUN_SECONDS = 1.0
+#: the first run that takes so long if it ran nothing and they do end
+IDLE_RUNS = 2
+#: seconds that each attempt counts in such a run, and that one is tried again after, when it was often enough
+IDLE_SECONDS = 0.1
+RETRIES_AT_ONCE = 10
 
 
 def advance(change: Change, ground: Ground, job: int) -> None:
@@ -40,8 +46,12 @@ def stop(change: Change, ground: Ground, job: int) -> None:
     progress = campaigns.load_progress(change.tx, job)
     if progress.end is not None:
         return
-    plan = campaigns.load_plan(change.tx, job)
-    if not plan.runs:
+    try:
+        plan = campaigns.load_plan(change.tx, job)
+    except Conflict:
+        # nobody knows what it was to do: it ends all the same
+        plan = None
+    if plan is not None and not plan.runs:
         reports.report_all(change.tx, job, plan, max(progress.position.run, 1) - 1, change.now)
     _end(change, progress, CampaignEnd.CANCELLED)
 
@@ -55,9 +65,7 @@ def fail(change: Change, job: int, message: str) -> None:
 
 def _end(change: Change, progress: Progress, end: CampaignEnd, error: str | None = None) -> None:
     if progress.recipe_set is not None:
-        attempt = campaigns.load_attempt(change.tx, progress.job, progress.position)
-        if attempt.ended is None:
-            campaigns.update_attempt(change.tx, progress.job, evolve(attempt, ended=change.now))
+        campaigns.end_attempts(change.tx, progress.job, change.now)
     campaigns.update_campaign(change.tx, progress.job, end=end, error=error, due=None)
     lifecycle.refresh_job(change, progress.job)
 
@@ -139,7 +147,9 @@ class _Course:
             self._go_on(at)
         else:
             again = Position(at.run, at.test, at.attempt + 1)
-            campaigns.move(self.change.tx, self.job, again, due=self.change.now + test.retry_interval)
+            # it may be tried any number of times, and one that gets no targets takes no time of its own
+            pause = max(test.retry_interval, IDLE_SECONDS if at.attempt >= RETRIES_AT_ONCE else 0.0)
+            campaigns.move(self.change.tx, self.job, again, due=self.change.now + pause)
 
     def _go_on(self, at: Position) -> None:
         """Go on to the next test of the run, or to its end."""
@@ -157,10 +167,17 @@ class _Course:
             reports.report_all(tx, self.job, self.plan, number, now)
             campaigns.update_campaign(tx, self.job, end=CampaignEnd.COMPLETED, due=None)
             return
-        due = now + self.plan.run_interval
-        if not self.plan.runs:
-            due = max(due, campaigns.run_started(tx, self.job, number) + ENDLESS_RUN_SECONDS)
+        due = max(now + self.plan.run_interval, self._earliest(number))
         campaigns.move(tx, self.job, Position(number + 1, 0, 0), due=due)
+
+    def _earliest(self, number: int) -> float:
+        """Return before when the run behind this one does not begin, whatever the plan says."""
+        made, given = campaigns.attempts_made(self.change.tx, self.job, number)
+        if self.plan.runs and (given or number < IDLE_RUNS):
+            return self.change.now
+        # one that runs nothing anywhere takes no time of its own, and there may be any number of them
+        seconds = RUN_SECONDS if given else max(RUN_SECONDS, made * IDLE_SECONDS)
+        return campaigns.run_started(self.change.tx, self.job, number) + seconds
 
 
 def _loss(test: PlannedTest, lost: list[TargetOutcome]) -> str:

@@ -4,6 +4,7 @@ A target that failed is the test's word, and the campaign goes on; one that was 
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from attrs import frozen
 from sqlalchemy import Connection
@@ -44,15 +45,21 @@ def outcomes(tx: Connection, attempt: Attempt, labels: Sequence[str]) -> list[Ta
 
 def outcome_of(target: Target, recipe: Recipe, labels: Sequence[str], said: Mapping[int, Result]) -> TargetOutcome:
     """Return what became of one target; `said`: the worst reported result of each task, by its id."""
-    for label, task in zip(labels, recipe.tasks, strict=True):
-        result = said.get(task.id)
-        if not task.status.finished or task.status is TaskStatus.CANCELLED:
-            break
-        if task.lost or (task.status is TaskStatus.ABORTED and task.started is None):
-            return TargetOutcome(target, recipe.id, True, label, recipe.reason or f"{label} was aborted")
-        if task.status is TaskStatus.ABORTED or (result is not None and result.result in _BAD):
-            return TargetOutcome(target, recipe.id, False, label, _words(recipe, task, label, result))
-    return TargetOutcome(target, recipe.id)
+    ended = list(takewhile(_has_ended, zip(labels, recipe.tasks, strict=True)))
+    bad = [(label, task) for label, task in ended if not task.lost and task.id in said and said[task.id].result in _BAD]
+    # what failed first: tasks that are aborted for that may lie before it, when they ran out of order
+    label, task = next(iter(bad or [pair for pair in ended if pair[1].status is TaskStatus.ABORTED]), (None, None))
+    if label is None or task is None:
+        return TargetOutcome(target, recipe.id)
+    if task.lost:
+        return TargetOutcome(target, recipe.id, True, label, recipe.reason or f"{label} was aborted")
+    return TargetOutcome(target, recipe.id, False, label, _words(recipe, task, label, said.get(task.id)))
+
+
+def _has_ended(step: tuple[str, Task]) -> bool:
+    """Whether a task has come to something, and not just been cancelled."""
+    status = step[1].status
+    return status.finished and status is not TaskStatus.CANCELLED
 
 
 def _words(recipe: Recipe, task: Task, label: str, result: Result | None) -> str:

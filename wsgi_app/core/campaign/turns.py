@@ -1,11 +1,18 @@
 """Steps in their turn: what a task runs is made when the tasks before it have ended, as only then all is known."""
 
-from wsgi_app.campaign import Step
+from collections.abc import Mapping, Sequence
+
+from attrs import frozen
+from sqlalchemy import Connection
+
+from wsgi_app.campaign import Step, Target
 from wsgi_app.core.campaign import scripts
 from wsgi_app.core.campaign.steps import PortLook, Work, work_of
 from wsgi_app.core.campaign.templateparse import BadTemplate
 from wsgi_app.core.campaign.variables import PREFIX, Said, Variables, variables_of
 from wsgi_app.core.change import Change
+from wsgi_app.errors import Conflict
+from wsgi_app.model import Recipe
 from wsgi_app.store import campaigns, portwaits, recipes, turns
 from wsgi_app.store.portwaits import PortWait
 
@@ -13,41 +20,60 @@ from wsgi_app.store.portwaits import PortWait
 PATH = "template"
 
 
-def make_ready(change: Change, recipe: int) -> None:
-    """Make what the next task of a recipe runs, when that is to be made now; else do nothing.
+def make_ready(change: Change, members: Sequence[Recipe]) -> None:
+    """Make what the next task of each of these recipes of one set runs, where that is to be made now.
 
-    Call it when a recipe may start, and when a task of it has ended. What cannot be made becomes a task that fails and
+    Call it when recipes may start, and when a task of one has ended. What cannot be made becomes a task that fails and
     says why, so that it ends as every failed task does.
     """
-    task = turns.next_task(change.tx, recipe)
-    if task is None or not task.unmade:
-        return
-    try:
-        work = _work(change, recipe, task)
-    except BadTemplate as error:
-        work = Work(script=scripts.fail(PATH, _plain(str(error))))
-    recipes.update_task(
-        change.tx,
-        task.id,
-        command=None if work.command is None else list(work.command),
-        script=work.script,
-    )
-    if work.port is not None:
-        portwaits.insert_wait(change.tx, _wait(recipe, task.id, work.port), due=change.now)
+    planned: _Planned | None = None
+    for recipe in members:
+        task = turns.next_task(change.tx, recipe.id)
+        if task is None or not task.unmade:
+            continue
+        # once: a set may have thousands of targets
+        planned = planned or _Planned.load(change.tx, recipe.recipe_set)
+        try:
+            work = _work(change, planned, recipe, task)
+        except BadTemplate as error:
+            work = Work(script=scripts.fail(PATH, _plain(str(error))))
+        recipes.update_task(
+            change.tx,
+            task.id,
+            command=None if work.command is None else list(work.command),
+            script=work.script,
+        )
+        if work.port is not None:
+            portwaits.insert_wait(change.tx, _wait(recipe.id, task.id, work.port), due=change.now)
 
 
-def _work(change: Change, recipe: int, task: turns.NextTask) -> Work:
-    group, system = turns.place_of(change.tx, recipe)
-    found = campaigns.attempt_of(change.tx, group)
-    if found is None:
-        raise BadTemplate("no campaign knows what this step is")
-    job, attempt = found
-    test = campaigns.load_plan(change.tx, job).tests[attempt.position.test - 1]
-    target = next((target for target in attempt.targets if target.id == system), None)
-    step = next((step for step in test.steps if step.label == task.name), None)
+@frozen
+class _Planned:
+    """What a campaign has planned for a set: steps by label, targets by name; none when no campaign made it."""
+
+    steps: Mapping[str, Step]
+    targets: Mapping[str, Target]
+
+    @classmethod
+    def load(cls, tx: Connection, group: int) -> "_Planned":
+        """Load that of a set."""
+        found = campaigns.attempt_of(tx, group)
+        if found is None:
+            return cls({}, {})
+        job, attempt = found
+        try:
+            test = campaigns.load_plan(tx, job).tests[attempt.position.test - 1]
+        except (Conflict, IndexError):
+            # the step fails for it, and not the call of its harness
+            return cls({}, {})
+        return cls({step.label: step for step in test.steps}, {target.id: target for target in attempt.targets})
+
+
+def _work(change: Change, planned: _Planned, recipe: Recipe, task: turns.NextTask) -> Work:
+    target, step = planned.targets.get(recipe.system or ""), planned.steps.get(task.name)
     if target is None or step is None:
         raise BadTemplate("its campaign does not know this step")
-    return work_of(step, target, _variables(change, recipe, target.id, step), task=task.id)
+    return work_of(step, target, _variables(change, recipe.id, target.id, step), task=task.id)
 
 
 def _variables(change: Change, recipe: int, target: str, step: Step) -> Variables:
