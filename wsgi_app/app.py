@@ -59,9 +59,9 @@ class Application:
 
     @property
     def rules(self) -> list[str]:
-        """The URL rules of all faces, below the prefix, in order of precedence."""
+        """The URL rules of all protocols, below the prefix, in order of precedence."""
         faces = (face for _, face in self._mounts if isinstance(face, Face))
-        return list(dict.fromkeys(route.rule for face in faces for route in face.routes))
+        return list(dict.fromkeys([*(route.rule for face in faces for route in face.routes), *contest.RULES]))
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""

@@ -12,6 +12,7 @@ from wsgi_app.config import Config
 from wsgi_app.core import heartbeat
 from wsgi_app.core.heartbeat import Heartbeat
 from wsgi_app.core.traffic import FILE, Call, Traffic
+from wsgi_app.services.routes import Routes
 from wsgi_app.states import LogState, RecipeStatus, SystemHealth, SystemState
 
 Headers = dict[str, str]
@@ -97,6 +98,15 @@ def test_the_same_in_every_process(web: TestApp, config: Config) -> None:
         assert samples(TestApp(other, extra_environ={"REMOTE_ADDR": "127.0.0.1"})) == samples(web)
     finally:
         other.gateway.close()
+
+
+def test_every_call_has_a_rule(application: Application) -> None:
+    """Calls of ConTest's API are counted by their verb; what is no verb of it has no rule."""
+    routes = Routes(application.rules, "/")
+    for verb in ("start", "stop", "status", "retry", "list", "version", "validate"):
+        assert routes.of(f"/contest/{verb}") == f"/contest/{verb}"
+    assert routes.of("/contest/nope") == routes.of("/contest/") == "other"
+    assert routes.of("/jobs/5") == "/jobs/{job}"
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from contestlab import cmd, descriptor, one_test, steps_of
 from waiting import until
 
 from wsgi_app.config import Config
+from wsgi_app.protocols.contest.events import stamp
 
 if TYPE_CHECKING:
     from tests.protocols.contest.conftest import Contest
@@ -81,6 +82,20 @@ def test_16_the_shape(contest: "Contest") -> None:
     assert contestcli.STATUS(status) == status
 
 
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        (None, ZERO),
+        (0.0, "1970-01-01T00:00:00Z"),
+        (1.5, "1970-01-01T00:00:01.5Z"),
+        (10.25001, "1970-01-01T00:00:10.25001Z"),
+    ],
+)
+def test_16_times(time: float | None, text: str) -> None:
+    """Times are RFC 3339 in UTC, without zeros at the end of a fraction, nor a fraction of nothing."""
+    assert stamp(time) == text
+
+
 def test_17_and_18_steps_targets_and_errors(contest: "Contest") -> None:
     """An error stands where it happened and as the target's last word; other targets go on."""
     contest.add("T1", "T2")
@@ -137,6 +152,43 @@ def test_19_events(contest: "Contest") -> None:
     assert len(set(numbers)) == len(numbers)
     assert all(0 < number < 1 << 53 for number in numbers)
     assert contest.status(job) == status
+
+
+def test_19_a_command_is_told_as_it_ran(contest: "Contest") -> None:
+    """Executable, arguments and directory are told as their templates came to; what did not run is not told."""
+    contest.add("T1")
+    steps = [
+        cmd("one", "{{ ToLower .ID }}", "{{ .ID }}<", dir=["/{{ .ID }}"], emit_stdout=["T"]),
+        cmd("two", '{{ StringVar "one.none" }}', "x"),
+    ]
+    job = contest.start(descriptor(one_test("Test 1", ["T1"], *steps)))
+    recipe = contest.claim("T1")
+    assert "t1 'T1<'" in recipe["tasks"][0]["script"]
+    contest.say(recipe, 0, "Running")
+    contest.say(recipe, 0, "Completed")
+    contest.say(recipe, 1, "Running")
+    one, two = steps_of(contest.status(job)).values()
+    told = [event["Data"] for event in one["TargetStatuses"][0]["Events"]]
+    assert told[0]["Payload"] == {"Path": "t1", "Args": ["t1", "T1<"], "Dir": "/T1"}
+    assert [event["EventName"] for event in told] == ["CmdStart", "CmdEnd", "CmdStdout"]
+    assert two["TargetStatuses"][0]["Events"] is None
+
+
+def test_19_markup_in_payloads(contest: "Contest") -> None:
+    """Payloads of events have escapes for markup, as upstream's steps write them; nothing else of a status has."""
+    contest.add("T1")
+    tricky = '"Payload":"<&>"} \\'
+    job = contest.start(descriptor(one_test("<&>", ["T1"], cmd("one", tricky, "{")), JobName=tricky))
+    recipe = contest.claim("T1")
+    contest.say(recipe, 0, "Running")
+    contest.upload(recipe, 0, "stdout.log", b'"<}\\\\"' * 8000)
+    contest.say(recipe, 0, "Completed")
+    body = contest.post("status", requestor="admin", jobID=str(job)).body.decode()
+    escaped = '\\"Payload\\":\\"\\u003c\\u0026\\u003e\\"} \\\\'
+    assert f'"Payload":{{"Path":"{escaped}","Args":["{escaped}","{{"],"Dir":""}}' in body
+    assert '"Payload":{"Msg":"' + '\\"\\u003c}\\\\\\\\\\"' * 8000 + '"}' in body
+    assert '{"Status":{"Name":"\\"Payload\\":\\"<&>\\"} \\\\",' in body
+    assert body.count('"TestName":"<&>"') > 4
 
 
 #: target success: the expression, how many of three targets come through, what is said of it
@@ -228,6 +280,7 @@ def test_35_times(contest: "Contest") -> None:
     until(lambda: len(contest.status(job)["RunStatuses"]) == 2, "the second run")
     second = contest.status(job)
     assert second["StartTime"] == begun <= second["RunStatuses"][0]["StartTime"] < second["RunStatuses"][1]["StartTime"]
+    assert [run["RunID"] for run in (second["RunStatus"], *second["RunStatuses"])] == [2, 1, 2]
     contest.run("T1", None)
     status = over(contest, job)
     assert status["StartTime"] == begun

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.protocols.contest.api import API
-from wsgi_app.protocols.contest.listener import HTTPListener
+from wsgi_app.protocols.contest.listener import VERBS, HTTPListener
 from wsgi_app.protocols.web import Environ, StartResponse, WSGIApplication
 
 PLACE = "/contest"
+#: URL rules of its calls
+RULES = tuple(f"{PLACE}/{verb}" for verb in VERBS)
 
 
 def make_app(gateway: Gateway, config: Config) -> WSGIApplication:

@@ -4,7 +4,7 @@ Upstream stores its events and numbers them in one sequence. Here they are deriv
 task (one sequence for the whole lab) times 16 and its place among the task's, and so it is unique and stays.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from attrs import frozen
 
 from wsgi_app.campaign import Step, StepKind, Target
 from wsgi_app.core.campaign.history import History, PastStep, PastTarget
-from wsgi_app.core.campaign.template import expand
+from wsgi_app.core.campaign.steps import CmdStep, cmd_of
 from wsgi_app.core.campaign.templateparse import BadTemplate
 from wsgi_app.core.campaign.variables import Said, Variables, variables_of
 from wsgi_app.model import LogAddress, Task
@@ -29,7 +29,6 @@ _PLACES = 16
 _LOST = 15
 #: numbers of events without a task lie above all others: their place among their job's in front, then the job's id
 _TASKLESS = 36
-_TRUE = ("1", "t", "T", "TRUE", "true", "True")
 
 
 @frozen
@@ -106,15 +105,16 @@ def _cmd(history: History, past: PastTarget, step: Step, output: Output) -> Iter
     command = _command(history, past, step)
     if task.started is None or command is None:
         return
-    yield 0, task.started, "CmdStart", command
+    told = {"Path": command.executable, "Args": list(command.argv), "Dir": command.directory}
+    yield 0, task.started, "CmdStart", told
     # of a command that was broken off nobody knows when it ended
     if task.finished is None or task.lost or not task.status.finished:
         return
     yield 1, task.finished, "CmdEnd", None
     logs = {log.name: log for log in history.outputs.get(task.id, ())}
-    for place, name in ((2, "stdout"), (3, "stderr")):
-        log = logs.get(f"{name}.log")
-        if _first(step, f"emit_{name}") in _TRUE:
+    for place, name, emitted in ((2, "stdout", command.emit_stdout), (3, "stderr", command.emit_stderr)):
+        if emitted:
+            log = logs.get(f"{name}.log")
             text = b"" if log is None else output(log)
             yield place, task.finished, f"Cmd{name.capitalize()}", {"Msg": text.decode("utf-8", "replace")}
 
@@ -135,16 +135,12 @@ def _waitport(_history: History, past: PastTarget, step: Step, _output: Output) 
         yield 1, task.finished, "waitportEnd", None
 
 
-def _command(history: History, past: PastTarget, step: Step) -> Value | None:
+def _command(history: History, past: PastTarget, step: Step) -> CmdStep | None:
     """Return the command as it was run; None when a template of it could not be expanded, and it was not."""
-    variables = _variables(history, past, step.label)
-    executable = _first(step, "executable")
     try:
-        args = [expand(arg, past.target, variables) for arg in step.params.get("args", ())]
-        directory = expand(_first(step, "dir"), past.target, variables)
+        return cmd_of(step, past.target, _variables(history, past, step.label))
     except BadTemplate:
         return None
-    return {"Path": executable, "Args": [executable, *args], "Dir": directory}
 
 
 def _variables(history: History, past: PastTarget, label: str) -> Variables:
@@ -155,11 +151,6 @@ def _variables(history: History, past: PastTarget, label: str) -> Variables:
             break
         said += [Said(name, result.path or "", result.message) for result in history.results.get(task.id, ())]
     return variables_of(past.target.id, said)
-
-
-def _first(step: Step, name: str) -> str:
-    values: Sequence[str] = step.params.get(name, ())
-    return values[0] if values else ""
 
 
 def label_task(past: PastTarget, step: PastStep) -> Task | None:

@@ -89,6 +89,10 @@ _VERBS: dict[str, Callable[[API, Request, Fields], Response]] = {
 }
 
 
+#: all that is answered by more than a refusal
+VERBS = ("version", *_VERBS)
+
+
 def _text(fields: Fields, name: str) -> str:
     # lengths are counted in bytes: what is no UTF-8 keeps its own
     return fields.get(name, b"").decode("utf-8", "surrogateescape")

@@ -13,7 +13,7 @@ from wsgi_app.campaign import Phase
 from wsgi_app.errors import TackroomError
 from wsgi_app.model import Job
 from wsgi_app.protocols.contest import responses
-from wsgi_app.protocols.contest.responses import Response
+from wsgi_app.protocols.contest.responses import Response, StatusResponse
 from wsgi_app.states import RecipeStatus
 
 #: that a list is asked for by
@@ -29,6 +29,9 @@ _TAG = re.compile("[a-zA-Z0-9_-]+")
 _MARKUP = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 #: line ends to JavaScript, if not to JSON
 _LINE_ENDS = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029"})
+_TEXT = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+#: the payload of an event, a text or a flat object: no text has such a key in it, for its quotes have backslashes
+_PAYLOAD = re.compile(rf'"Payload":(?:{_TEXT}|\{{(?:[^"{{}}]|{_TEXT})*+\}})')
 
 
 class Level(StrEnum):
@@ -82,19 +85,23 @@ def phase_of(job: Job) -> Phase:
 
 
 def envelope(response: Response) -> bytes:
-    """Return the body of a response: 200 and a line of JSON, without escapes for markup."""
+    """Return the body of a response: 200 and a line of JSON, with escapes for markup in payloads of events alone."""
     value = {
         "ServerID": response.server_id,
         "Type": response.type.mnemonic,
         "Data": _data(response),
         "Error": response.err or None,
     }
-    return _json(value) + b"\n"
+    text = _json(value)
+    if isinstance(response, StatusResponse):
+        # upstream's steps have encoded theirs before
+        text = _PAYLOAD.sub(lambda payload: payload[0].translate(_MARKUP), text)
+    return text.encode() + b"\n"
 
 
 def refusal(message: str) -> bytes:
     """Return the body of a call that is not taken: 400 and JSON without a line end, with escapes for markup."""
-    return _json({"Msg": message}).decode().translate(_MARKUP).encode()
+    return _json({"Msg": message}).translate(_MARKUP).encode()
 
 
 def parse_job_id(text: str) -> int:
@@ -186,7 +193,7 @@ def _data(response: Response) -> object:
             return {"JobName": job_name, "Tests": tests, "Steps": steps, "Reporters": reporters}
 
 
-def _json(value: object) -> bytes:
+def _json(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
     # a surrogate without its other half is no character: Go writes U+FFFD for it
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
