@@ -100,9 +100,7 @@ class Config:
         False, "Whether anyone may write logs of running recipes: for a trusted lab network only."
     )
     visibility: Visibility = _setting(Visibility.PUBLIC, "Who may read a job that does not say: `public` or `private`.")
-    server_id: str = _setting(
-        "", "What ConTest's API calls this Tackroom, at most 64 bytes; empty: the host's name."
-    )
+    server_id: str = _setting("", "What ConTest's API calls this Tackroom, at most 64 bytes; empty: the host's name.")
     event_timeout: float = _setting(
         3.0, "How long a call of ConTest's API may take to be handed over, and again to be answered, in seconds."
     )

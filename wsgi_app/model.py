@@ -76,7 +76,7 @@ class Task:
     closes: float | None
     #: what it runs is made when its turn comes
     later: bool = False
-    #: it was running when its recipe was ended from outside: what became of it is not known
+    #: it had not ended when its recipe was, from outside: what became of it is not known
     lost: bool = False
 
 

@@ -8,10 +8,14 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 from lab import Lab, running_lab
 from waiting import until
 
+from wsgi_app.cli import jobpages
+from wsgi_app.cli.client import Client
 from wsgi_app.cli.jobfile import DESCRIPTOR, JSON, XML, JobFile, read_job
+from wsgi_app.cli.main import tackroom
 
 YAML = """\
 # two runs on one target
@@ -51,6 +55,14 @@ def descriptor(place: Path, system: str, runs: int = 1) -> Path:
     return file
 
 
+def typed(lab: Lab, *words: str, status: int = 0) -> Any:
+    """What `tackroom` says to these words, asked in this process: a new one costs more than all that it does."""
+    environment = {"TACKROOM_URL": lab.url, "TACKROOM_TOKEN": lab.token}
+    done = CliRunner().invoke(tackroom, words, env=environment, prog_name="tackroom")
+    assert done.exit_code == status, (words, done.output, done.exception)
+    return done
+
+
 def act(lab: Lab, system: str, *results: str) -> None:
     """Be the harness of a system: for each result take a recipe, and report that of its one task."""
     for result in results:
@@ -70,22 +82,22 @@ def _claimed(lab: Lab, system: str) -> Any:
 
 def test_what_a_job_would_be(lab: Lab, tmp_path: Path) -> None:
     """One line for each kind of document, warnings on standard error, and nothing is stored."""
-    before = lab.command("job", "list", "--json").stdout
-    said = lab.command("job", "validate", str(descriptor(tmp_path, "shown")))
+    before = typed(lab, "job", "list", "--json").stdout
+    said = typed(lab, "job", "validate", str(descriptor(tmp_path, "shown")))
     assert (said.stdout, said.stderr) == ("Job nightly: 1 test, 1 step\n", "")
     ours = tmp_path / "ours.yaml"
     ours.write_text("name: o\nrecipe_sets: [{recipes: [{system: shown, tasks: [{name: a}, {name: b}]}]}]\n")
-    assert lab.command("job", "validate", str(ours)).stdout == "Job o: 1 recipe set, 2 tasks\n"
+    assert typed(lab, "job", "validate", str(ours)).stdout == "Job o: 1 recipe set, 2 tasks\n"
     xml = tmp_path / "job.xml"
     xml.write_text(
         '<job user="u"><recipeSet><recipe><hostRequires force="shown"/><task name="t"/></recipe></recipeSet></job>'
     )
-    said = lab.command("job", "validate", str(xml))
+    said = typed(lab, "job", "validate", str(xml))
     assert said.stdout == "Job: 1 recipe set, 1 task\n"
     assert said.stderr.startswith("warning: line 1, ")
-    told = json.loads(lab.command("job", "validate", str(ours), "--json").stdout)
+    told = json.loads(typed(lab, "job", "validate", str(ours), "--json").stdout)
     assert told == {"name": "o", "recipe_sets": 1, "tests": 0, "tasks": 2, "warnings": []}
-    assert lab.command("job", "list", "--json").stdout == before
+    assert typed(lab, "job", "list", "--json").stdout == before
 
 
 @pytest.mark.parametrize(
@@ -155,52 +167,72 @@ def test_no_campaign_in_our_json(lab: Lab, tmp_path: Path) -> None:
         {"recipe_sets": [], "campaign": {"tests": []}},
     ):
         file.write_text(json.dumps(job))
-        assert lab.command("job", "validate", str(file), check=False).returncode == 1
+        typed(lab, "job", "validate", str(file), status=1)
 
 
 def test_follow_and_show(lab: Lab, tmp_path: Path) -> None:
     """Each attempt says which run and test it is; the reporters' verdict is the exit status."""
-    number = int(lab.command("job", "submit", str(descriptor(tmp_path, "watched", runs=2))).stdout)
+    number = int(typed(lab, "job", "submit", str(descriptor(tmp_path, "watched", runs=2))).stdout)
     act(lab, "watched", "Fail", "Pass", "Pass")
-    watched = lab.command("job", "watch", str(number)).stdout
+    watched = typed(lab, "job", "watch", str(number)).stdout
     told = [re.sub(r"^\S+\s+", "", line) for line in watched.splitlines()]
     heads = [line.rpartition(", recipe set")[0] for line in told if line.startswith("Run ")]
     assert heads == ["Run 1, test Boot", "Run 1, test Boot, attempt 2", "Run 2, test Boot"]
     assert sum(" say: Completed" in line for line in told) == 3, told
     assert told[-1].startswith(f"job {number}: pass")
-    lines = lab.command("job", "show", str(number)).stdout.splitlines()
+    lines = typed(lab, "job", "show", str(number)).stdout.splitlines()
     assert lines[0].startswith(f"Job {number} nightly: pass")
     assert [line for line in lines if line.startswith("Run ")] == [f"{head}:" for head in heads]
-    assert lab.command("job", "wait", str(number)).stdout.startswith(f"job {number}: pass")
+    assert typed(lab, "job", "wait", str(number)).stdout.startswith(f"job {number}: pass")
     job = lab.call("GET", f"/jobs/{number}?sets=1").json
     assert (job["campaign"], job["earlier_sets"], len(job["recipe_sets"])) == (True, 2, 1)
     assert job["recipe_sets"][0]["attempt"] == {"run": 2, "test": "Boot", "number": 0}
     assert len(lab.call("GET", f"/jobs/{number}/summary?sets=2").json["recipes"]) == 2
-    listed = json.loads(lab.command("job", "list", "--limit", "1", "--json").stdout)
+    listed = json.loads(typed(lab, "job", "list", "--limit", "1", "--json").stdout)
     assert (listed[0]["id"], listed[0]["campaign"]) == (number, True)
 
 
-def test_a_long_one_does_not_flood(lab: Lab, tmp_path: Path) -> None:
-    """Of many recipe sets the newest ten are shown and followed, and how many there were before."""
-    number = int(lab.command("job", "submit", str(descriptor(tmp_path, "shown", runs=12))).stdout)
+def test_a_long_one(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many recipe sets the newest ten are shown and followed, and how many were before; reports have all of them."""
+    number = int(typed(lab, "job", "submit", str(descriptor(tmp_path, "shown", runs=12))).stdout)
     act(lab, "shown", *["Pass"] * 12)
     lab.settled(number)
-    shown = lab.command("job", "show", str(number)).stdout
+    shown = typed(lab, "job", "show", str(number)).stdout
     assert re.findall(r"^Run (\d+)", shown, re.MULTILINE) == [str(run) for run in range(3, 13)]
     assert "2 recipe sets before these" in shown
-    watched = lab.command("job", "watch", str(number)).stdout
+    watched = typed(lab, "job", "watch", str(number)).stdout
     assert re.findall(r" Run (\d+)", watched) == [str(run) for run in range(3, 13)]
     assert "  2 recipe sets before these\n" in watched
-    assert len(lab.call("GET", f"/jobs/{number}").json["recipe_sets"]) == 12
+    sets = lab.call("GET", f"/jobs/{number}").json["recipe_sets"]
+    recipes = [str(one["id"]) for group in sets for one in group["recipes"]]
+    assert len(recipes) == 12
+    # as if there were thousands
+    monkeypatch.setattr(jobpages, "SETS", 5)
+    assert re.findall(r'testsuite name="recipe (\d+)', report(lab, number, "--format", "junit")) == recipes
+    assert re.findall(r"^Recipe (\d+)", report(lab, number), re.MULTILINE) == recipes
+    first = report(lab, number, "--recipe", recipes[0])
+    assert re.findall(r"^Recipe (\d+)", first, re.MULTILINE) == recipes[:1]
+    whole = jobpages.together([*jobpages.pages(Client(lab.url, lab.token), number)])
+    assert (whole["earlier_sets"], whole["recipe_sets"]) == (0, sets)
+    assert f"Recipe {recipes[0]} on shown" in typed(lab, "recipe", "show", recipes[0]).stdout
+    refused = typed(lab, "results", str(number), "--recipe", "999", status=1)
+    assert f"has no recipe 999 (it has {', '.join(recipes)})" in refused.stderr
+    page = lab.call("GET", f"/jobs/{number}?sets=2&before={sets[4]['id']}").json
+    assert (page["earlier_sets"], page["recipe_sets"]) == (2, sets[2:4])
+
+
+def report(lab: Lab, job: int, *words: str) -> str:
+    """What `tackroom results` prints of a job."""
+    return str(typed(lab, "results", str(job), *words).stdout)
 
 
 def test_cancel_and_retry(lab: Lab, tmp_path: Path) -> None:
     """One without end is cancelled, its exit status is 12; what is submitted once more is the same."""
-    number = lab.command("job", "submit", str(descriptor(tmp_path, "left", runs=0))).stdout.strip()
-    lab.command("job", "cancel", number)
-    assert lab.command("job", "wait", number, check=False).returncode == 12
-    again = lab.command("job", "retry", number).stdout.strip()
+    number = typed(lab, "job", "submit", str(descriptor(tmp_path, "left", runs=0))).stdout.strip()
+    typed(lab, "job", "cancel", number)
+    typed(lab, "job", "wait", number, status=12)
+    again = typed(lab, "job", "retry", number).stdout.strip()
     made = lab.call("GET", f"/jobs/{again}").json
     assert (made["retry_of"], made["campaign"], made["name"]) == (int(number), True, "nightly")
-    lab.command("job", "cancel", again)
-    assert lab.command("job", "wait", again, check=False).returncode == 12
+    typed(lab, "job", "cancel", again)
+    typed(lab, "job", "wait", again, status=12)

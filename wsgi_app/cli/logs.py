@@ -15,6 +15,7 @@ from wsgi_app.cli.arguments import AMOUNT, NUMBER, SECONDS
 from wsgi_app.cli.bar import Bar, human
 from wsgi_app.cli.client import Client, Refused, Unreachable
 from wsgi_app.cli.grep import grep
+from wsgi_app.cli.jobpages import pages, recipes_of, together
 from wsgi_app.cli.output import json_option, print_json, print_table
 from wsgi_app.cli.patience import Patience, tell
 from wsgi_app.cli.remotelog import RemoteLog, check_path, log_of, logs_of
@@ -60,7 +61,7 @@ def list_logs(recipe: int | None, job: int | None, as_json: bool) -> None:
     if (recipe is None) == (job is None):
         raise click.UsageError("say which recipe, or which --job")
     client = Client.from_environment()
-    numbers = [recipe] if recipe is not None else _recipes(client.get(f"jobs/{job}"))
+    numbers = [recipe] if recipe is not None else _recipes(client, job or 0)
     found = [(number, entry) for number in numbers for entry in logs_of(client, number or 0)]
     if as_json:
         print_json([{"recipe": number, **entry} for number, entry in found])
@@ -184,8 +185,8 @@ def _with_key(which: RemoteLog) -> RemoteLog:
     return RemoteLog(which.client, which.recipe, which.path, key)
 
 
-def _recipes(job: dict[str, Any]) -> list[int]:
-    return [recipe["id"] for group in job["recipe_sets"] for recipe in group["recipes"]]
+def _recipes(client: Client, job: int) -> list[int]:
+    return [recipe["id"] for recipe in recipes_of(together(list(pages(client, job))))]
 
 
 def _declared(entry: dict[str, Any]) -> str:

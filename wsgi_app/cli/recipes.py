@@ -40,7 +40,7 @@ def show(recipe_id: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    summary = client.get(f"jobs/{found['job']}/summary")
+    summary = client.get(f"jobs/{found['job']}/summary?sets=1&before={found['recipe_set'] + 1}")
     (said,) = (said for said in summary["recipes"] if said["recipe"] == recipe_id)
     click.echo(f"Of job {found['job']}, recipe set {found['recipe_set']}{_limits(found)}")
     click.echo(jobtext.recipe_text(found, said, window()))

@@ -8,6 +8,7 @@ from attrs import define, field
 
 from wsgi_app.cli.client import Client
 from wsgi_app.cli.eventstream import follow
+from wsgi_app.cli.jobpages import recipes_of
 from wsgi_app.cli.jobtext import NEWEST, attempt_text
 from wsgi_app.cli.tables import coloured, printable
 from wsgi_app.cli.waiting import get_patiently
@@ -63,8 +64,11 @@ class Watch:
                 for task in recipe["tasks"]:
                     yield from self._task(now, task)
         query = "&".join(f"result={value}" for value in BAD)
+        if job["earlier_sets"]:
+            # ids ascend: results of these sets are behind them
+            query += f"&after={job['recipe_sets'][0]['id']}"
         results = self._client.pages(f"jobs/{number}/results?{query}&limit=1000", "results")
-        recipes = {recipe["id"] for group in job["recipe_sets"] for recipe in group["recipes"]}
+        recipes = {recipe["id"] for recipe in recipes_of(job)}
         yield from self._bad(now, (result for result in results if result["recipe"] in recipes))
         if job["settled"]:
             yield self._end(now, job)
@@ -83,7 +87,7 @@ class Watch:
         elif topic == "result":
             yield from self._bad(now, [data])
         elif data["settled"] and data["id"] not in self.settled:
-            yield self._end(now, get_patiently(self._client, f"jobs/{data['id']}"))
+            yield self._end(now, get_patiently(self._client, f"jobs/{data['id']}?sets=1"))
 
     def _learn(self, now: str, group: Any) -> Iterator[str]:
         """Note the names of a set's tasks; the first time tell which attempt at a test it is, if it is one."""

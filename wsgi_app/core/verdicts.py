@@ -89,9 +89,7 @@ def _refusal(report: Report, number: int) -> str:
     said = report.data if isinstance(report.data, list) else []
     why = next((sentence for sentence in said if "does not pass" in sentence), "a test had no targets")
     of = f"run {report.run}" if report.run else "all runs"
-    return f"the report on {of} is bad: {why[:LONGEST_WORDS]}" + _more(
-        number - 1, "report is bad", "reports are bad"
-    )
+    return f"the report on {of} is bad: {why[:LONGEST_WORDS]}" + _more(number - 1, "report is bad", "reports are bad")
 
 
 def _ended(ended: Sequence[Ended], status: RecipeStatus) -> str:

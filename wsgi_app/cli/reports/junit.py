@@ -11,6 +11,7 @@ from typing import Any
 
 from lxml import etree
 
+from wsgi_app.cli.jobpages import recipes_of
 from wsgi_app.cli.reports.outcome import BAD, NEUTRAL, NOT_COMPLETED, Outcome, label, where
 from wsgi_app.cli.tables import printable
 from wsgi_app.states import ResultValue
@@ -23,7 +24,7 @@ def write(outcome: Outcome) -> Iterator[str]:
     # the root's end comes last: what is in between is written as it comes
     opening = etree.tostring(root, encoding="unicode").removesuffix("/>")
     yield f'<?xml version="1.0" encoding="UTF-8"?>\n{opening}>\n'
-    recipes = {recipe["id"]: recipe for group in outcome.job["recipe_sets"] for recipe in group["recipes"]}
+    recipes = {recipe["id"]: recipe for recipe in recipes_of(outcome.job)}
     for said in outcome.recipes:
         etree.indent(suite := _suite(outcome, said, recipes[said["recipe"]]))
         yield etree.tostring(suite, encoding="unicode") + "\n"

@@ -8,10 +8,14 @@ import click
 from attrs import evolve, frozen
 
 from wsgi_app.cli.client import Client
+from wsgi_app.cli.jobpages import pages, recipes_of, summary_of, together
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus
 
 #: results of one call
 PAGE = 1000
+
+#: recipes of a job that are named when it has not the one that was asked for
+MOST_NAMED = 20
 
 BAD = (ResultValue.FAIL, ResultValue.PANIC)
 #: neither good nor bad: not tried, or said to be without a result
@@ -35,11 +39,16 @@ class Outcome:
         cls, client: Client, job: int, recipe: int | None = None, values: Sequence[str] = (), source: str | None = None
     ) -> "Outcome":
         """Ask for a job. Raises `Refused`, `Unreachable`; `click.ClickException` when the recipe is not of the job."""
-        made = cls(client, client.get(f"jobs/{job}"), client.get(f"jobs/{job}/summary"), recipe, tuple(values), source)
-        if not made.recipes:
-            there = ", ".join(str(said["recipe"]) for said in made.summary["recipes"])
-            raise click.ClickException(f"job {job} has no recipe {recipe} (it has {there})")
-        return made
+        found: list[dict[str, Any]] = []
+        for page in pages(client, job):
+            found.append(page)
+            if recipe is not None and any(one["id"] == recipe for one in recipes_of(page)):
+                found = [page]
+                break
+        else:
+            if recipe is not None:
+                raise click.ClickException(f"job {job} has no recipe {recipe} ({_there(together(found))})")
+        return cls(client, together(found), summary_of(client, found), recipe, tuple(values), source)
 
     @property
     def recipes(self) -> list[dict[str, Any]]:
@@ -77,6 +86,12 @@ class Outcome:
     def _results(self, path: str) -> Iterator[dict[str, Any]]:
         query = [("result", value) for value in self.values] + [("source", self.source)] * (self.source is not None)
         return self.client.pages(f"{path}/results?{urlencode([*query, ('limit', PAGE)])}", "results")
+
+
+def _there(job: dict[str, Any]) -> str:
+    """Return which recipes a job has, if they are few."""
+    numbers = [str(recipe["id"]) for recipe in recipes_of(job)]
+    return f"it has {len(numbers)}" if len(numbers) > MOST_NAMED else f"it has {', '.join(numbers) or 'none'}"
 
 
 def where(recipe: int, result: dict[str, Any]) -> str:

@@ -70,12 +70,12 @@ class Jobs:
 
     def get(self, request: Request, job: int) -> Response:
         """GET /jobs/J."""
-        found = self._gateway.jobs.get(request.caller, job, newest=_newest(request))
+        found = self._gateway.jobs.get(request.caller, job, newest=_newest(request), before=_before(request))
         return web.json_response(jobjson.job_value(found, self._clock))
 
     def summary(self, request: Request, job: int) -> Response:
         """GET /jobs/J/summary."""
-        found = self._gateway.jobs.summary(request.caller, job, newest=_newest(request))
+        found = self._gateway.jobs.summary(request.caller, job, newest=_newest(request), before=_before(request))
         return web.json_response(wire.summary_value(found))
 
     def wait(self, request: Request, job: int) -> Response:
@@ -146,6 +146,11 @@ class Jobs:
 def _newest(request: Request) -> int:
     """Return how many recipe sets of a campaign are asked for."""
     return request.number("sets", LARGEST_PAGE, least=1, most=LARGEST_PAGE)
+
+
+def _before(request: Request) -> int | None:
+    """Return below which id the recipe sets of a campaign are asked for; None: all."""
+    return request.number("before", 0, least=0, most=LARGEST_ID) or None
 
 
 def _wanted(request: Request) -> ResultFilter:
