@@ -152,6 +152,18 @@ class SetAttempt:
 
 
 @frozen
+class UpcomingAttempt:
+    """What a campaign does next, and when (seconds since the epoch): a test, or None, the begin of a run."""
+
+    run: int
+    test: str | None
+    number: int
+    due: float
+    #: why the attempt before got no targets
+    reason: str | None
+
+
+@frozen
 class RecipeSet:
     """Recipes that start together."""
 
@@ -190,6 +202,8 @@ class Job:
     recipe_sets: tuple[RecipeSet, ...] = ()
     #: how many sets of a campaign were made before those
     earlier_sets: int = 0
+    #: what a campaign that has nothing running is going to do
+    upcoming: UpcomingAttempt | None = None
 
 
 @frozen

@@ -236,3 +236,22 @@ def test_cancel_and_retry(lab: Lab, tmp_path: Path) -> None:
     assert (made["retry_of"], made["campaign"], made["name"]) == (int(number), True, "nightly")
     typed(lab, "job", "cancel", again)
     typed(lab, "job", "wait", again, status=12)
+
+
+def test_one_that_waits_for_a_target(lab: Lab, tmp_path: Path) -> None:
+    """While it waits to try again, what it does next, when, and who holds the target are told; then nothing."""
+    text = YAML.format(system="left", runs=1).replace(
+        "NumRetries: 1, RetryInterval: 0s", "NumRetries: 1, RetryInterval: 1h"
+    )
+    (file := tmp_path / "campaign.yml").write_text(text)
+    holder, number = (int(typed(lab, "job", "submit", str(file)).stdout) for _ in range(2))
+    upcoming = lab.call("GET", f"/jobs/{number}").json["upcoming"]
+    assert (upcoming["run"], upcoming["test"], upcoming["number"]) == (1, "Boot", 1)
+    assert upcoming["reason"].endswith(f"is already locked by {holder}")
+    shown = " ".join(typed(lab, "job", "show", str(number)).stdout.split())
+    assert "Run 1, test Boot, attempt 2: target" in shown
+    assert shown.endswith(f"is already locked by {holder}")
+    assert lab.call("GET", f"/jobs/{holder}").json["upcoming"] is None
+    for job in (number, holder):
+        typed(lab, "job", "cancel", str(job))
+        assert lab.call("GET", f"/jobs/{job}").json["upcoming"] is None

@@ -27,7 +27,16 @@ def describe(job: dict[str, Any], summary: dict[str, Any], width: int | None = N
         if group["attempt"]:
             recipes[:1] = ["\n".join([f"{attempt_text(group['attempt'])}:", *recipes[:1]])]
         parts += recipes
+    if job["upcoming"]:
+        parts.append(_wrapped(_upcoming(job["upcoming"]), width))
     return "\n\n".join(parts)
+
+
+def _upcoming(attempt: dict[str, Any]) -> str:
+    """Return what a campaign does next, and why not now."""
+    what = f"Run {attempt['run']}" if attempt["test"] is None else attempt_text(attempt)
+    reason = f": {printable(attempt['reason'])}" if attempt["reason"] else ""
+    return f"Next, {when(attempt['due'])} (UTC): {what}{reason}"
 
 
 def attempt_text(attempt: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from wsgi_app.clock import Clock, rfc3339
 from wsgi_app.documents.problems import problems, said
 from wsgi_app.documents.roles import SetRoles, known
 from wsgi_app.errors import BadDocument
-from wsgi_app.model import Job, Peer, Recipe, RecipeSet, Requires, Task
+from wsgi_app.model import Job, Peer, Recipe, RecipeSet, Requires, Task, UpcomingAttempt
 from wsgi_app.states import Visibility
 from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 
@@ -82,8 +82,13 @@ def job_value(job: Job, clock: Clock) -> dict[str, Any]:
     return {
         **job_summary(job),
         "earlier_sets": job.earlier_sets,
+        "upcoming": _upcoming(job.upcoming),
         "recipe_sets": [_set_value(group, clock) for group in job.recipe_sets],
     }
+
+
+def _upcoming(attempt: UpcomingAttempt | None) -> dict[str, Any] | None:
+    return None if attempt is None else {**asdict(attempt), "due": rfc3339(attempt.due)}
 
 
 def _set_value(group: RecipeSet, clock: Clock) -> dict[str, Any]:

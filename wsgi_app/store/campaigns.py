@@ -24,7 +24,7 @@ from wsgi_app.campaign import (
     TargetList,
 )
 from wsgi_app.errors import Conflict
-from wsgi_app.model import SetAttempt
+from wsgi_app.model import SetAttempt, UpcomingAttempt
 from wsgi_app.store.schema import (
     campaign_attempts,
     campaign_reports,
@@ -201,6 +201,20 @@ def set_attempts(tx: Connection, job: int, first: int, last: int) -> dict[int, S
         row.recipe_set: SetAttempt(row.run, names[row.test - 1], row.attempt)
         for row in tx.execute(select(campaign_attempts).where(*where))
     }
+
+
+def upcoming_attempt(tx: Connection, job: int) -> UpcomingAttempt | None:
+    """Return what a campaign is going to do, None while it runs something or when it has ended."""
+    progress = load_progress(tx, job)
+    at = progress.position
+    if progress.due is None or progress.recipe_set is not None:
+        return None
+    if not at.test:
+        return UpcomingAttempt(max(at.run, 1), None, 0, progress.due, None)
+    name = load_plan(tx, job).tests[at.test - 1].name
+    before = _at(job, Position(at.run, at.test, at.attempt - 1))
+    reason = tx.execute(select(campaign_attempts.c.error).where(before)).scalar()
+    return UpcomingAttempt(at.run, name, at.attempt, progress.due, reason)
 
 
 def insert_reports(tx: Connection, job: int, reports: Sequence[Report]) -> None:

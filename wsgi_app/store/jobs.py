@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
+from attrs import evolve
 from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
 
 from wsgi_app.model import Job, Recipe, RecipeSet
@@ -113,7 +114,7 @@ def load_job(tx: Connection, job: int, *, newest: int = MOST_SETS, before: int |
     for recipe in load_recipes(tx, and_(recipes.c.job == job, recipes.c.recipe_set.between(first, last))):
         by_set[recipe.recipe_set].append(recipe)
     attempts = campaigns.set_attempts(tx, job, first, last) if row.campaign else {}
-    return _job(
+    found = _job(
         row,
         tuple(
             RecipeSet(
@@ -121,9 +122,12 @@ def load_job(tx: Connection, job: int, *, newest: int = MOST_SETS, before: int |
             )
             for group in groups
         ),
-        # each set has a stage of its own there
-        earlier_sets=groups[0].stage if row.campaign and groups else 0,
     )
+    if not row.campaign:
+        return found
+    # each set has a stage of its own there
+    earlier = groups[0].stage if groups else 0
+    return evolve(found, earlier_sets=earlier, upcoming=campaigns.upcoming_attempt(tx, job))
 
 
 def exists(tx: Connection, job: int) -> bool:
@@ -199,7 +203,7 @@ def update_job(tx: Connection, job: int, **values: Any) -> None:
     tx.execute(update(jobs).where(jobs.c.id == job).values(**values))
 
 
-def _job(row: Row[Any], groups: tuple[RecipeSet, ...], *, earlier_sets: int = 0) -> Job:
+def _job(row: Row[Any], groups: tuple[RecipeSet, ...]) -> Job:
     return Job(
         id=row.id,
         name=row.name,
@@ -219,5 +223,4 @@ def _job(row: Row[Any], groups: tuple[RecipeSet, ...], *, earlier_sets: int = 0)
         warnings=tuple(row.warnings),
         campaign=row.campaign,
         recipe_sets=groups,
-        earlier_sets=earlier_sets,
     )

@@ -51,6 +51,7 @@ def test_smallest_job(web: TestApp, admin: dict[str, str], system: str) -> None:
         "retry_of": None,
         "campaign": False,
         "earlier_sets": 0,
+        "upcoming": None,
         "warnings": [],
     }
     (recipe,) = recipe_set.pop("recipes")
