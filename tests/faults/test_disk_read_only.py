@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +13,29 @@ from smalldisk import SmallDisk, lab_on, small_disk
 from waiting import until
 
 BODY = b"line\n" * 1000
+
+#: opens the database and goes on reading it; told so, it writes, and ends reading a moment later
+READER = """
+import sys, threading
+from pathlib import Path
+from sqlalchemy import text
+from wsgi_app.store.db import Database
+database = Database(Path(sys.argv[1]))
+with database.read() as tx:
+    tx.execute(text("SELECT count(*) FROM jobs"))
+    print("reading", flush=True)
+    sys.stdin.readline()
+    wrote = threading.Event()
+    def write():
+        with database.write() as tx:
+            tx.execute(text("UPDATE id_sequence SET last = last"))
+        wrote.set()
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    assert not wrote.wait(0.2)
+writer.join(10)
+print("wrote" if wrote.is_set() else "refused")
+"""
 
 
 @pytest.fixture
@@ -65,3 +90,18 @@ def test_a_read_only_disk_can_be_read_and_heals(place: tuple[Lab, SmallDisk]) ->
     assert lab.settled(actor.job)["result"] == "Pass"
     assert lab.call("GET", f"{task}/logs/old.log").body == 2 * BODY
     assert "Traceback" not in lab.said.read_text()
+
+
+def test_a_writer_waits_for_readers_from_before(place: tuple[Lab, SmallDisk]) -> None:
+    """As long as its process reads a database that was read-only it cannot write, and a moment later it can."""
+    lab, disk = place
+    disk.read_only(lab.data)
+    command = [*lab.within, sys.executable, "-c", READER, str(lab.data / "tackroom.db")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reading\n"
+        disk.writable(lab.data)
+        reader.stdin.write("\n")
+        reader.stdin.close()
+        assert reader.stdout.read() == "wrote\n"

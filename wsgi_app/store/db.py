@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import URL, Connection, ExceptionContext, create_engine, event
+from sqlalchemy import URL, Connection, ExceptionContext, RootTransaction, create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError, MultipleResultsFound, NoResultFound
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from wsgi_app.errors import Conflict, DatabaseBusy, DatabaseCorrupt, Unavailable
+from wsgi_app.errors import Conflict, DatabaseBusy, DatabaseCorrupt, ReadOnly, Unavailable
 from wsgi_app.store import soundness, sqlite
 from wsgi_app.store.probe import probe
 
@@ -28,6 +28,8 @@ from wsgi_app.store.probe import probe
 BUSY_SECONDS = 20
 #: waiting that is not worth a statement to count it
 UNNOTICED_SECONDS = 1.0
+#: seconds for which a writer waits until the readers of its process have let go of a database that was read-only
+HEALING_SECONDS = 1.0
 
 
 class Database:
@@ -52,11 +54,8 @@ class Database:
         Raises `DatabaseBusy` after `BUSY_SECONDS`, however many want to write.
         """
         began = time.monotonic()
-        with _translated(), self._turn(BUSY_SECONDS), self._connections.for_writing() as connection:
-            left = max(0.0, began + BUSY_SECONDS - time.monotonic())
-            connection = connection.execution_options(patience=left)
-            with connection.begin():
-                yield connection
+        with _translated(), self._turn(BUSY_SECONDS), self._connections.for_writing(began) as connection:
+            yield connection
 
     @contextmanager
     def _turn(self, seconds: float) -> Iterator[None]:
@@ -136,14 +135,34 @@ class _Connections:
         event.listen(self.engine, "begin", _begin)
         event.listen(self.engine, "handle_error", self._failed)
 
-    def for_writing(self) -> Connection:
-        """Return a connection, a new one if the one at hand was opened while the database could only be read."""
-        connection = self.engine.connect()
-        if connection.info["writable"] or not os.access(self._path, os.W_OK):
-            return connection
-        connection.close()
-        self.renew(thoroughly=True)
-        return self.engine.connect()
+    @contextmanager
+    def for_writing(self, began: float) -> Iterator[Connection]:
+        """Begin a transaction that writes; the caller's time counts from `began`.
+
+        As long as others of this process read a database that was read-only when they opened it, it stays so for all:
+        when it can be written again, they are waited for.
+        """
+        deadline = time.monotonic() + HEALING_SECONDS
+        while True:
+            with self.engine.connect() as connection:
+                begun = self._begun(connection, began, patient=time.monotonic() < deadline)
+                if begun is not None:
+                    with begun:
+                        yield connection
+                    return
+            self.renew(thoroughly=True)
+            time.sleep(HEALING_SECONDS / 100)
+
+    def _begun(self, connection: Connection, began: float, *, patient: bool) -> RootTransaction | None:
+        """Begin; None when the connection is read-only, the database no longer, and the caller is patient."""
+        left = max(0.0, began + BUSY_SECONDS - time.monotonic())
+        try:
+            return connection.execution_options(patience=left).begin()
+        except DBAPIError as error:
+            healed = isinstance(sqlite.typed(error.orig), ReadOnly) and os.access(self._path, os.W_OK)
+            if not (patient and healed):
+                raise
+            return None
 
     def renew(self, *, thoroughly: bool = False) -> None:
         """Close all connections: those that are in use as soon as they are not."""
@@ -159,7 +178,6 @@ class _Connections:
 
     def _connected(self, connection: Any, record: ConnectionPoolEntry) -> None:
         record.info["generation"] = self._generation
-        record.info["writable"] = os.access(self._path, os.W_OK)
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
