@@ -39,6 +39,10 @@ class Site:
     def kill_harness(self, system: str) -> None:
         """Let it die as a machine does, with what it runs; its state stays."""
         harness = self.harnesses.pop(system)
+        # stopped first: it might start its step between the two
+        harness.send_signal(signal.SIGSTOP)
+        stat = Path(f"/proc/{harness.pid}/stat")
+        until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "the harness stopped")
         children = Path(f"/proc/{harness.pid}/task/{harness.pid}/children").read_text().split()
         harness.kill()
         harness.wait()
