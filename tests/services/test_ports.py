@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -347,7 +346,6 @@ def _results(lab: Campaigner, recipe: Recipe) -> list[Result]:
     return lab.gateway.results.of_recipe(lab.admin, recipe.id)
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here")
 @pytest.mark.parametrize("how", ["config", "environment"])
 def test_a_task_of_restraint_waits_by_curl(
     served: tuple[Application, str], tmp_path: Path, listener: socket.socket, how: str
