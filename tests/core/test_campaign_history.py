@@ -8,8 +8,8 @@ from campaigning import Campaigner, a_test, by_targets, plan
 from sqlalchemy import Engine, event
 
 from wsgi_app.campaign import Phase
-from wsgi_app.core.campaign.campaigns import MOST_OUTPUT
 from wsgi_app.core.campaign.history import MOST_RESULTS
+from wsgi_app.core.campaign.scripts import LONGEST_OUTPUT
 from wsgi_app.errors import Denied, NoSuchJob, Unauthenticated
 from wsgi_app.model import Caller, LogAddress
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, Visibility
@@ -74,7 +74,7 @@ def test_what_harnesses_reported_and_wrote(bench: Any, lab: Campaigner) -> None:
     for name in ("stderr.log", "stdout.log", "other.log"):
         bench.put(harness, recipe, name, task.id)
     path = bench.config.logs / str(recipe) / f"tasks/{task.id}/logs/stdout.log"
-    path.write_bytes(b"o" * (MOST_OUTPUT + 1))
+    path.write_bytes(b"o" * (LONGEST_OUTPUT + 1))
     lab.gateway.tasks.update(harness, recipe, task.id, status=TaskStatus.COMPLETED)
     history = lab.history(job)
     assert [result.message for result in history.results[task.id]] == [str(number) for number in range(MOST_RESULTS)]
@@ -83,7 +83,7 @@ def test_what_harnesses_reported_and_wrote(bench: Any, lab: Campaigner) -> None:
     assert last.targets[0].outcome.error == worst.message
     logs = history.outputs[task.id]
     assert logs == tuple(LogAddress(recipe, task.id, None, name) for name in ("stdout.log", "stderr.log"))
-    assert lab.gateway.campaigns.output(logs[0]) == b"o" * MOST_OUTPUT
+    assert lab.gateway.campaigns.output(logs[0]) == b"o" * LONGEST_OUTPUT
     assert lab.gateway.campaigns.output(logs[1]) == b"x"
     path.unlink()
     assert lab.gateway.campaigns.output(logs[0]) == b""

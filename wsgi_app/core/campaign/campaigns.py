@@ -5,6 +5,7 @@ from collections.abc import Collection
 from wsgi_app.campaign import Phase
 from wsgi_app.core.access import Access
 from wsgi_app.core.campaign.history import History, load_history
+from wsgi_app.core.campaign.scripts import LONGEST_OUTPUT
 from wsgi_app.core.change import Ground
 from wsgi_app.core.dispatch import dispatch
 from wsgi_app.core.logplace import place
@@ -12,8 +13,6 @@ from wsgi_app.errors import NoSuchJob
 from wsgi_app.model import Caller, LogAddress
 from wsgi_app.store import campaigns, history, jobs
 
-#: bytes of a log that count as the output of a step
-MOST_OUTPUT = 65536
 #: transactions of one call in which campaigns go on
 ROUNDS = 20
 
@@ -45,7 +44,7 @@ class Campaigns:
         """Return the beginning of a log that a history names; nothing when it is gone."""
         try:
             with place(self._ground.config.logs, f"{log.recipe}/{log.path}").open("rb") as file:
-                return file.read(MOST_OUTPUT)
+                return file.read(LONGEST_OUTPUT)
         except OSError:
             return b""
 

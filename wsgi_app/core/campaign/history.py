@@ -13,14 +13,13 @@ from sqlalchemy import Connection
 
 from wsgi_app.campaign import Attempt, Campaign, CampaignEnd, PlannedTest, Position, Report, Run, Step, Target
 from wsgi_app.core.campaign.outcomes import TargetOutcome, outcome_of
+from wsgi_app.core.campaign.scripts import OUTPUT_LOGS
 from wsgi_app.model import Job, LogAddress, Recipe, Result, Task
 from wsgi_app.states import RecipeStatus
 from wsgi_app.store import campaigns, history
 
 _OfTask = TypeVar("_OfTask", Result, LogAddress)
 
-#: names of the logs of a task that hold what its command wrote, as far as it was to be kept
-OUTPUT_LOGS = ("stdout.log", "stderr.log")
 #: results of one task that are loaded: the first that its harness reported
 MOST_RESULTS = 100
 

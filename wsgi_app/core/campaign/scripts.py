@@ -10,8 +10,7 @@ from textwrap import dedent
 
 #: bytes of a command's output that are reported as a log, and how those logs are called
 LONGEST_OUTPUT = 65536
-STDOUT_LOG = "stdout.log"
-STDERR_LOG = "stderr.log"
+OUTPUT_LOGS = ("stdout.log", "stderr.log")
 #: seconds in which the output may still end when the command has
 DRAIN = 2
 
