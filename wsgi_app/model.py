@@ -4,7 +4,17 @@ from typing import Any
 
 from attrs import field, frozen
 
-from wsgi_app.states import LogState, RecipeStatus, ResultValue, SystemHealth, TaskStatus, Verdict, Visibility
+from wsgi_app.states import (
+    Cause,
+    LabHealth,
+    LogState,
+    RecipeStatus,
+    ResultValue,
+    SystemHealth,
+    TaskStatus,
+    Verdict,
+    Visibility,
+)
 
 #: the role of a recipe that names none, and the one that all recipes have; that of a task that names none
 RECIPE_MEMBERS = "RECIPE_MEMBERS"
@@ -78,6 +88,8 @@ class Task:
     later: bool = False
     #: it had not ended when its recipe was, from outside: what became of it is not known
     lost: bool = False
+    #: what its log tells is wanted while it runs
+    live: bool = False
 
 
 @frozen
@@ -118,6 +130,8 @@ class Recipe:
     taken: float | None = None
     #: what leads to the archives of its commands, which take no other credentials
     archive_secret: str | None = field(default=None, repr=False)
+    #: why it was aborted
+    cause: Cause | None = None
     tasks: tuple[Task, ...] = ()
 
     @property
@@ -199,6 +213,8 @@ class Job:
     warnings: tuple[str, ...]
     #: whether a campaign makes its recipe sets
     campaign: bool = False
+    #: what its submitter noted about it: JSON values
+    metadata: dict[str, Any] = field(factory=dict)
     recipe_sets: tuple[RecipeSet, ...] = ()
     #: how many sets of a campaign were made before those
     earlier_sets: int = 0
@@ -221,6 +237,8 @@ class Result:
     log: str | None
     line: int | None
     time: float
+    measurement: float | None = None
+    units: str | None = None
 
 
 @frozen
@@ -279,6 +297,8 @@ class ParsedResult:
     line: int
     message: str | None = None
     score: int | None = None
+    measurement: float | None = None
+    units: str | None = None
 
 
 @frozen
@@ -340,6 +360,17 @@ class System:
     claimed_until: float | None
     #: the newest recipe that it was given
     last_recipe: int | None = None
+    description: str = ""
+
+
+@frozen
+class Lab:
+    """Whether the lab gives out work, and how much."""
+
+    health: LabHealth
+    description: str
+    #: recipes that have a system and are not finished; None: as many as there are systems
+    most_recipes: int | None
 
 
 @frozen

@@ -98,11 +98,33 @@ class SystemHealth(StrEnum):
     BAD = "bad"  #: may not
     MAINTENANCE = "maintenance"  #: may not
     UNKNOWN = "unknown"  #: may: nobody has said anything
+    RETIRED = "retired"  #: may not, and will not any more: lists for people leave it out
 
     @property
     def usable(self) -> bool:
         """True when recipes may be assigned to the system."""
         return self in (SystemHealth.GOOD, SystemHealth.UNKNOWN)
+
+
+class LabHealth(StrEnum):
+    """Whether the lab gives out work; what runs goes on."""
+
+    ACTIVE = "active"  #: it does
+    MAINTENANCE = "maintenance"  #: it does not: somebody works on it
+    RETIRED = "retired"  #: it does not any more
+
+
+class Cause(StrEnum):
+    """Why a recipe was aborted."""
+
+    WATCHDOG = "watchdog"  #: nothing was heard of its harness, or its time was up
+    PEER = "peer"  #: another of its set ended, and it waited for that
+    INSTALL = "install"  #: its system could not be installed
+    UNTAKEN = "untaken"  #: its system never asked for it
+    TASK = "task"  #: a task of it failed, and it is to stop then
+    HARNESS = "harness"  #: its harness gave up
+    ADMIN = "admin"  #: an administrator ended it
+    LAB = "lab"  #: the lab's own trouble: it was restored, or a plan was broken
 
 
 class Visibility(StrEnum):

@@ -1,5 +1,7 @@
 """A job as it is submitted, whatever document it came in: design.md section 5. Plain values."""
 
+from typing import Any
+
 from attrs import field, frozen
 
 from wsgi_app.campaign import Campaign
@@ -19,6 +21,8 @@ class NewTask:
     fetch: str | None = None
     #: what it runs is made when its turn comes
     later: bool = False
+    #: what its log tells is wanted while it runs
+    live: bool = False
 
 
 @frozen
@@ -44,6 +48,14 @@ class NewRecipeSet:
 
 
 @frozen
+class Document:
+    """A job as somebody wrote it: its media type and its text."""
+
+    kind: str
+    text: str = field(repr=False)
+
+
+@frozen
 class NewJob:
     """A job as submitted. Priority is 0 to 100, higher first. Its sets, or the campaign that will make them."""
 
@@ -54,3 +66,9 @@ class NewJob:
     #: what of the document has no effect, one sentence each
     warnings: tuple[str, ...] = ()
     campaign: Campaign | None = None
+    #: what its submitter notes about it: JSON values
+    metadata: dict[str, Any] = field(factory=dict)
+    #: texts that no log of it is to show
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    #: what it was read from
+    document: Document | None = None

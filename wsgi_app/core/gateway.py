@@ -18,6 +18,7 @@ from wsgi_app.core.gate import Gate
 from wsgi_app.core.gateimage import GateImage
 from wsgi_app.core.installs import Installs
 from wsgi_app.core.jobs import Jobs
+from wsgi_app.core.lab import TheLab
 from wsgi_app.core.logs import Logs
 from wsgi_app.core.notifier import News, Notifier, Subject
 from wsgi_app.core.portwaits import PortWaits
@@ -57,6 +58,7 @@ class Gateway:
     tasks: Tasks
     results: Results
     logs: Logs
+    lab: TheLab
     systems: Systems
     queue: Queue
     sync: Sync
@@ -135,6 +137,7 @@ def open_gateway(config: Config, clock: Clock | None = None) -> Gateway:
         Tasks(ground, access),
         Results(ground, access),
         Logs(ground, access),
+        TheLab(ground, access),
         systems,
         Queue(ground, access),
         Sync(ground, access),

@@ -11,8 +11,8 @@ from wsgi_app.model import Job, Recipe, RecipeSet
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, Verdict, Visibility
 from wsgi_app.store import campaigns, ids
 from wsgi_app.store.recipes import load_recipes, requires_of
-from wsgi_app.store.schema import jobs, recipe_sets, recipes, tasks
-from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
+from wsgi_app.store.schema import job_documents, job_secrets, jobs, recipe_sets, recipes, tasks
+from wsgi_app.submitted import Document, NewJob, NewRecipe, NewRecipeSet, NewTask
 
 #: most recipe sets of a campaign that are loaded with its job: some never end
 MOST_SETS = 1000
@@ -39,8 +39,13 @@ def insert_job(
             retry_of=retry_of,
             warnings=list(new.warnings),
             campaign=new.campaign is not None,
+            metadata=new.metadata,
         )
     )
+    if new.document is not None:
+        tx.execute(insert(job_documents).values(job=job, kind=new.document.kind, text=new.document.text))
+    if new.secrets:
+        tx.execute(insert(job_secrets).values(job=job, secrets=list(new.secrets)))
     insert_sets(tx, job, new.recipe_sets, supply)
     return job
 
@@ -82,6 +87,7 @@ def insert_sets(tx: Connection, job: int, groups: Sequence[NewRecipeSet], supply
                     "script": task.script,
                     "fetch": task.fetch,
                     "later": task.later,
+                    "live": task.live,
                     "status": TaskStatus.WAITING,
                     "result": ResultValue.NEW,
                 }
@@ -165,17 +171,37 @@ def job_filter(*, states: Collection[RecipeStatus] = (), owner: str | None = Non
     return found
 
 
+def load_document(tx: Connection, job: int) -> Document | None:
+    """Return what a job was read from; None: it is older than these are kept."""
+    row = tx.execute(select(job_documents).where(job_documents.c.job == job)).one_or_none()
+    return None if row is None else Document(row.kind, row.text)
+
+
+def load_secrets(tx: Connection, job: int) -> tuple[str, ...]:
+    """Return the texts that no log of a job is to show."""
+    found = tx.execute(select(job_secrets.c.secrets).where(job_secrets.c.job == job)).scalar_one_or_none()
+    return tuple(found or ())
+
+
 def load_submitted(tx: Connection, job: int) -> NewJob:
     """Return a job as it was submitted, without what came of it."""
+    found = _load_submitted(tx, job)
+    return evolve(found, secrets=load_secrets(tx, job), document=load_document(tx, job))
+
+
+def _load_submitted(tx: Connection, job: int) -> NewJob:
     row = tx.execute(select(jobs).where(jobs.c.id == job)).one()
     if row.campaign:
         plan = campaigns.load_plan(tx, job)
-        return NewJob((), row.name, Visibility(row.visibility), row.priority, tuple(row.warnings), plan)
+        visibility = Visibility(row.visibility)
+        return NewJob((), row.name, visibility, row.priority, tuple(row.warnings), plan, row.metadata)
     task_rows = tx.execute(select(tasks).join(recipes).where(recipes.c.job == job).order_by(tasks.c.id))
     tasks_of: dict[int, list[NewTask]] = defaultdict(list)
     for task in task_rows:
         command = None if task.command is None else tuple(task.command)
-        tasks_of[task.recipe].append(NewTask(task.name, task.role, task.params, command, task.script, task.fetch))
+        tasks_of[task.recipe].append(
+            NewTask(task.name, task.role, task.params, command, task.script, task.fetch, live=task.live)
+        )
     recipes_of: dict[int, list[NewRecipe]] = defaultdict(list)
     for recipe in tx.execute(select(recipes).where(recipes.c.job == job).order_by(recipes.c.id)):
         recipes_of[recipe.recipe_set].append(
@@ -195,6 +221,7 @@ def load_submitted(tx: Connection, job: int) -> NewJob:
         visibility=Visibility(row.visibility),
         priority=row.priority,
         warnings=tuple(row.warnings),
+        metadata=row.metadata,
     )
 
 
@@ -222,5 +249,6 @@ def _job(row: Row[Any], groups: tuple[RecipeSet, ...]) -> Job:
         retry_of=row.retry_of,
         warnings=tuple(row.warnings),
         campaign=row.campaign,
+        metadata=row.metadata,
         recipe_sets=groups,
     )

@@ -8,7 +8,7 @@ from attrs import frozen
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, or_, select, update
 
 from wsgi_app.model import Peer, Recipe, Requires, Task
-from wsgi_app.states import FINISHED_RECIPE, UNFINISHED_TASK, LogState, RecipeStatus, ResultValue, TaskStatus
+from wsgi_app.states import FINISHED_RECIPE, UNFINISHED_TASK, Cause, LogState, RecipeStatus, ResultValue, TaskStatus
 from wsgi_app.store.schema import logs, recipe_sets, recipes, tasks
 
 #: has a system that has not asked for it
@@ -261,6 +261,7 @@ def _task(row: Row[Any]) -> Task:
         closes=row.closes,
         later=row.later,
         lost=row.lost,
+        live=row.live,
     )
 
 
@@ -292,5 +293,6 @@ def recipe_of(row: Row[Any], tasks_of_it: Iterable[Task] = ()) -> Recipe:
         postinstall_finished=row.postinstall_finished,
         taken=row.taken,
         archive_secret=row.archive_secret,
+        cause=None if row.cause is None else Cause(row.cause),
         tasks=tuple(tasks_of_it),
     )

@@ -39,6 +39,8 @@ def replace_parsed(tx: Connection, log: LogAddress, found: Iterable[ParsedResult
             log=log.path,
             line=item.line,
             time=now,
+            measurement=item.measurement,
+            units=item.units,
         )
         for number, item in zip(ids.take(tx, len(items)) if items else (), items, strict=True)
     ]
@@ -55,9 +57,12 @@ def parsed(tx: Connection, recipe: int, logs: Sequence[str]) -> set[str]:
 def holds_parsed(tx: Connection, log: LogAddress, found: Iterable[ParsedResult]) -> bool:
     """Return whether those are the results that are stored of a log."""
     stored = load_results(tx, and_(results.c.recipe == log.recipe, results.c.log == log.path))
-    return [(one.path, one.result, one.line, one.message, one.score) for one in stored] == [
-        (one.path, one.result, one.line, one.message, one.score) for one in found
-    ]
+    return [_said(one) for one in stored] == [_said(one) for one in found]
+
+
+def _said(result: Result | ParsedResult) -> tuple[object, ...]:
+    """Return what a log tells in one place."""
+    return result.path, result.result, result.line, result.message, result.score, result.measurement, result.units
 
 
 def load_results(tx: Connection, *where: ColumnElement[bool], after: int = 0, limit: int | None = None) -> list[Result]:
@@ -152,4 +157,6 @@ def _result(row: Row[Any]) -> Result:
         log=row.log,
         line=row.line,
         time=row.time,
+        measurement=row.measurement,
+        units=row.units,
     )

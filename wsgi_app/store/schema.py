@@ -58,6 +58,17 @@ systems = Table(
     Column("claimed_until", Float),
     #: SHA-256 of the system's own key
     Column("key_hash", String(64)),
+    Column("description", Text, nullable=False, server_default=""),
+)
+
+#: one row: whether the lab gives out work, and how much
+lab = Table(
+    "lab",
+    metadata,
+    Column("health", String(16), nullable=False),
+    Column("description", Text, nullable=False),
+    #: recipes that have a system and are not finished; null: as many as there are systems
+    Column("most_recipes", Integer),
 )
 
 jobs = Table(
@@ -84,6 +95,8 @@ jobs = Table(
     Column("warnings", JSON, nullable=False, server_default="[]"),
     #: whether a campaign makes its recipe sets
     Column("campaign", Boolean, nullable=False, server_default="0"),
+    #: what its submitter noted about it
+    Column("metadata", JSON, nullable=False, server_default="{}"),
     Index(None, "status"),
     Index(None, "owner"),
     Index(None, "settled"),
@@ -95,6 +108,24 @@ job_tags = Table(
     Column("job", Integer, ForeignKey("jobs.id"), primary_key=True),
     Column("tag", String(255), primary_key=True),
     Index(None, "tag", "job"),
+)
+
+#: jobs as they were submitted
+job_documents = Table(
+    "job_documents",
+    metadata,
+    Column("job", Integer, ForeignKey("jobs.id"), primary_key=True, autoincrement=False),
+    #: its media type
+    Column("kind", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+#: what no log of a job is to show
+job_secrets = Table(
+    "job_secrets",
+    metadata,
+    Column("job", Integer, ForeignKey("jobs.id"), primary_key=True, autoincrement=False),
+    Column("secrets", JSON, nullable=False),
 )
 
 campaigns = Table(
@@ -187,6 +218,8 @@ recipes = Table(
     Column("damaged", Integer, nullable=False, server_default="0"),
     Column("result", String(8), nullable=False),
     Column("reason", Text),
+    #: why it was ended from outside, or ended itself
+    Column("cause", String(16)),
     Column("watchdog", Float),
     Column("max_seconds", Integer),
     Column("stop_on_fail", Boolean, nullable=False),
@@ -237,6 +270,8 @@ tasks = Table(
     Column("closes", Float),
     #: it had not ended when its recipe was, from outside: what became of it is not known
     Column("lost", Boolean, nullable=False, server_default="0"),
+    #: what its log tells is wanted while it runs
+    Column("live", Boolean, nullable=False, server_default="0"),
     Index(None, "recipe"),
 )
 
@@ -273,6 +308,8 @@ results = Table(
     Column("log", Text),
     Column("line", Integer),
     Column("time", Float, nullable=False),
+    Column("measurement", Float),
+    Column("units", String(255)),
     Index(None, "recipe", "id"),
     Index(None, "task"),
     Index("ix_results_recipe_log", "recipe", "log"),

@@ -20,6 +20,7 @@ def insert_system(tx: Connection, system: System) -> None:
             address=system.address,
             health=system.health,
             reason=system.reason,
+            description=system.description,
         )
     )
 
@@ -86,4 +87,5 @@ def _system(row: Row[Any]) -> System:
         last_seen=row.last_seen,
         claimed_until=row.claimed_until,
         last_recipe=row.last_recipe,
+        description=row.description,
     )
