@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData(
@@ -58,7 +59,7 @@ systems = Table(
     Column("claimed_until", Float),
     #: SHA-256 of the system's own key
     Column("key_hash", String(64)),
-    Column("description", Text, nullable=False, server_default=""),
+    Column("description", Text, nullable=False, server_default=text("''")),
 )
 
 #: one row: whether the lab gives out work, and how much

@@ -14,7 +14,7 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("live", sa.Boolean(), server_default="0", nullable=False))
     op.add_column("results", sa.Column("measurement", sa.Float(), nullable=True))
     op.add_column("results", sa.Column("units", sa.String(255), nullable=True))
-    op.add_column("systems", sa.Column("description", sa.Text(), server_default="", nullable=False))
+    op.add_column("systems", sa.Column("description", sa.Text(), server_default=sa.text("''"), nullable=False))
     op.create_table(
         "job_documents",
         sa.Column("job", sa.Integer(), autoincrement=False, nullable=False),
