@@ -24,7 +24,7 @@ MOUNTS: tuple[tuple[str, Callable[[Gateway, Config], WSGIApplication]], ...] = (
     (r"/recipes/[^/]+/(?:results|log-index|key|sync(?:/.*)?)/?", native.make_app),
     (r"/(?:recipes|install_start|install_done|postinstall_done|install_fail)/.*", harness.make_app),
     (r"/contest(?:/.*)?", contest.make_app),
-    (r"/(?:jobs|queue|systems|events|tokens)(?:/.*)?|/openapi\.yaml", native.make_app),
+    (r"/(?:jobs|lab|queue|systems|events|tokens)(?:/.*)?|/openapi\.yaml", native.make_app),
 )
 
 #: a client that sends nothing of its body for this long is gone; httpd has the same patience

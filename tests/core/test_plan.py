@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matched import match
 
+from wsgi_app.core.allowance import Allowance
 from wsgi_app.core.matching import Matching, Pool, fits
 from wsgi_app.core.plan import Plan
-from wsgi_app.model import Recipe, Requires, System
-from wsgi_app.states import RecipeStatus, ResultValue, SystemHealth
+from wsgi_app.model import Lab, Recipe, Requires, System
+from wsgi_app.states import LabHealth, RecipeStatus, ResultValue, SystemHealth
 
 NOW = 1_000_000.0
 
@@ -62,7 +63,7 @@ def test_plan(
         )
         for place, (tags, healthy, busy, claim) in enumerate(lab)
     ]
-    plan = Plan(systems, {}, NOW, claim_seconds=60)
+    plan = Plan(systems, {}, NOW, claim_seconds=60, allowance=Allowance(Lab(LabHealth.ACTIVE, "", None), 0))
     healthy = [found for found in systems if found.health.usable]
     left = [found for found in healthy if found.recipe is None and (found.claimed_until or 0) > NOW]
     there = [found for found in healthy if found.recipe is not None or (found.claimed_until or 0) > NOW - 60]
@@ -115,7 +116,7 @@ def test_quick(kind: str) -> None:
         }[kind]
         twice = [asking(900, group, "n000", frozenset()), asking(901, group, None, frozenset({"only"}))]
         groups.append([*wishes, *twice])
-    plan = Plan(systems, {}, NOW, claim_seconds=60)
+    plan = Plan(systems, {}, NOW, claim_seconds=60, allowance=Allowance(Lab(LabHealth.ACTIVE, "", None), 0))
     begin = time.process_time()
     assert [plan.take(group) for group in groups] == [{}] * 6
     assert time.process_time() - begin < 1

@@ -17,6 +17,7 @@ from wsgi_app.cli import (
     harness,
     index,
     jobs,
+    lab,
     logs,
     output,
     processes,
@@ -135,6 +136,7 @@ tackroom.add_command(queue.queue)
 tackroom.add_command(events.events)
 tackroom.add_command(logs.log)
 tackroom.add_command(systems.system)
+tackroom.add_command(lab.lab)
 tackroom.add_command(tokens.token)
 tackroom.add_command(harness.harness)
 tackroom.add_command(settings.config)

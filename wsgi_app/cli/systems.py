@@ -43,13 +43,18 @@ def add(name: str, kind: str | None, tags: tuple[str, ...], address: str | None,
 
 
 @system.command(name="list", short_help="List the systems.", epilog="Example: tackroom system list")
+@click.option("--all", "everything", is_flag=True, help="Retired ones, too.")
 @json_option("the systems")
-def list_systems(as_json: bool) -> None:
+def list_systems(everything: bool, as_json: bool) -> None:
     """List the systems: what they do, how they are, which recipe they run.
 
     STATE: idle (asks for work), running, offline (has not asked for a while). LAST SEEN is when it asked, in UTC.
     """
-    found = list(Client.from_environment().pages("systems/?limit=1000", "systems"))
+    found = [
+        one
+        for one in Client.from_environment().pages("systems/?limit=1000", "systems")
+        if everything or one["health"] != SystemHealth.RETIRED
+    ]
     if as_json:
         print_json(found)
         return
@@ -88,8 +93,9 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--add-tag", "more", multiple=True, metavar="TAG", help="One more tag; may be repeated.")
 @click.option("--remove-tag", "fewer", multiple=True, metavar="TAG", help="One tag less; may be repeated.")
 @click.option("--address", metavar="IP", help="From there it may write its recipes' logs without a key; '' for none.")
-@click.option("--health", type=_HEALTH, help="Systems that are bad or in maintenance get no recipes.")
+@click.option("--health", type=_HEALTH, help="Those that are bad, in maintenance or retired get no recipes.")
 @click.option("--reason", metavar="TEXT", help="Why it has that health, for people; '' for none.")
+@click.option("--description", metavar="TEXT", help="What it is, for people; '' for none.")
 @json_option("the system")
 def change(
     name: str,
@@ -100,12 +106,13 @@ def change(
     address: str | None,
     health: str | None,
     reason: str | None,
+    description: str | None,
     as_json: bool,
 ) -> None:
     """Change the system NAME: only what is said changes. Needs an admin's token."""
     if tags and (more or fewer):
         raise click.UsageError("--tag says all tags: it does not go with --add-tag and --remove-tag")
-    given = {"type": kind, "address": address, "health": health, "reason": reason}
+    given = {"type": kind, "address": address, "health": health, "reason": reason, "description": description}
     value: dict[str, Any] = {field: text or None for field, text in given.items() if text is not None}
     client = Client.from_environment()
     if tags:
@@ -157,6 +164,7 @@ def _print(one: dict[str, Any], as_json: bool) -> None:
         ("state", one["state"]),
         ("health", one["health"]),
         ("reason", one["reason"]),
+        ("description", one["description"]),
         ("recipe", one["recipe"]),
         ("type", one["type"]),
         ("tags", " ".join(one["tags"])),

@@ -14,6 +14,7 @@ from attrs import evolve
 
 from wsgi_app.core import lifecycle
 from wsgi_app.core.access import Access, fresh_secret
+from wsgi_app.core.allowance import load_allowance
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.gateimage import first_image
 from wsgi_app.core.plan import load_plan
@@ -37,7 +38,13 @@ def assign(change: Change, ground: Ground) -> None:
 
 
 def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None:
-    """Give a queued recipe to a system: watchdog, directories, gate; the whole set may start with the last of them."""
+    """Give a queued recipe to a system: watchdog, directories, gate; the whole set may start with the last of them.
+
+    Raises `Conflict` while the lab gives out nothing more.
+    """
+    refusal = load_allowance(change.tx).refusal(1)
+    if refusal is not None:
+        raise Conflict(refusal)
     _give_all(change, ground, [(recipe, system)], taken=change.now)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 
 from sqlalchemy import Connection
 
+from wsgi_app.core.allowance import Allowance, load_allowance
 from wsgi_app.core.matching import Matching, Pool
 from wsgi_app.model import Recipe, System
 from wsgi_app.store import queue, systems
@@ -23,6 +24,7 @@ class Plan:
         now: float,
         *,
         claim_seconds: float,
+        allowance: Allowance,
         reserved: AbstractSet[int] = frozenset(),
     ) -> None:
         """`held`: which systems belong to a set that still waits for others, by set.
@@ -30,6 +32,7 @@ class Plan:
         `reserved`: recipes that have systems which have not asked for them.
         """
         self.lab = lab
+        self.allowance = allowance
         healthy = [system for system in lab if system.health.usable]
         self.pool = Pool(healthy)
         self._held = held
@@ -52,8 +55,12 @@ class Plan:
         """Return a system for each of the waiting recipes of the next set, or nothing; by recipe id.
 
         A set that could have all its systems from those that are there keeps what is free of them: they are no longer
-        left for sets behind it.
+        left for sets behind it. One that only the lab's limit holds up keeps all: smaller ones would pass it for ever.
         """
+        if self.allowance.refusal(len(group)) is not None:
+            if self.allowance.ever(len(group)):
+                self.left = frozenset()
+            return {}
         reach = self._present - self._own(group)
         if not self.left or not self.pool.may_suffice(group, reach):
             return {}
@@ -61,6 +68,7 @@ class Plan:
         taken = matching.taken
         if matching.complete:
             self.left -= taken
+            self.allowance.held += len(group)
             return matching.chosen()
         if taken:
             matching.extend(reach)
@@ -92,6 +100,7 @@ def load_plan(tx: Connection, now: float, *, claim_seconds: float) -> Plan:
         queue.held_systems(tx),
         now,
         claim_seconds=claim_seconds,
+        allowance=load_allowance(tx),
         reserved=queue.reserved(tx),
     )
 

@@ -74,11 +74,12 @@ class Queue:
             left = plan.left
             given = plan.take(group)
             if group[0].recipe_set in wanted:
-                reasons[group[0].recipe_set] = _IS_GIVEN if given else Lab(plan, left).reason(group)
+                refusal = None if given else plan.allowance.refusal(len(group))
+                reasons[group[0].recipe_set] = _IS_GIVEN if given else refusal or Lab(plan, left).reason(group)
         return reasons
 
 
-_HEALTH = {SystemHealth.BAD: "broken", SystemHealth.MAINTENANCE: "in maintenance"}
+_HEALTH = {SystemHealth.BAD: "broken", SystemHealth.MAINTENANCE: "in maintenance", SystemHealth.RETIRED: "retired"}
 _IS_GIVEN = "systems are free: it is about to get them"
 
 

@@ -54,6 +54,7 @@ TOPICS: Mapping[str, Topic] = {
             "recipe": "only when it gets one, or (null) is free of it",
         },
     ),
+    "lab": Topic("its health or what else is set of it changed", {"health": ""}),
     "sync": Topic(
         "a recipe has reached a sync state, for the first time",
         {

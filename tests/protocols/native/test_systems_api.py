@@ -17,6 +17,7 @@ FULL = {
     "address": "192.0.2.1",
     "health": "good",
     "reason": "new",
+    "description": "top shelf",
 }
 Headers = dict[str, str]
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import Connection
 
 from wsgi_app.campaign import Target, TargetFile, TargetList
+from wsgi_app.core.allowance import load_allowance
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.sources import CannotRead, Sources
 from wsgi_app.core.submission import MOST_RECIPES
@@ -21,7 +22,7 @@ from wsgi_app.store import recipes, systems
 #: what is said of a target that cannot be had; None: it can
 Obstacle = Callable[[Target], str | None]
 
-_HEALTH = {SystemHealth.BAD: "broken", SystemHealth.MAINTENANCE: "in maintenance"}
+_HEALTH = {SystemHealth.BAD: "broken", SystemHealth.MAINTENANCE: "in maintenance", SystemHealth.RETIRED: "retired"}
 
 
 class CannotAcquire(Exception):
@@ -33,6 +34,14 @@ def choose(change: Change, ground: Ground, source: TargetList | TargetFile) -> t
 
     Whether it asks for work does not matter: it is reserved.
     """
+    found = _chosen(change, ground, source)
+    refusal = load_allowance(change.tx).refusal(len(found)) if found else None
+    if refusal is not None:
+        raise CannotAcquire(refusal)
+    return found
+
+
+def _chosen(change: Change, ground: Ground, source: TargetList | TargetFile) -> tuple[Target, ...]:
     obstacle = _obstacles(change.tx)
     if isinstance(source, TargetFile):
         return _some(_hosts(ground, source), source, obstacle)

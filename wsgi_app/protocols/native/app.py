@@ -5,6 +5,7 @@ from wsgi_app.core.gateway import Gateway
 from wsgi_app.protocols.native import wire
 from wsgi_app.protocols.native.events import Events
 from wsgi_app.protocols.native.jobs import Jobs
+from wsgi_app.protocols.native.lab import Lab
 from wsgi_app.protocols.native.openapi import OpenAPI
 from wsgi_app.protocols.native.queue import Queue
 from wsgi_app.protocols.native.sync import Sync
@@ -17,6 +18,7 @@ def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
     """Return the WSGI application of the native API."""
     events = Events(gateway)
     jobs = Jobs(gateway, config, gateway.clock)
+    lab = Lab(gateway)
     openapi = OpenAPI(config)
     queue = Queue(gateway)
     sync = Sync(gateway)
@@ -33,6 +35,8 @@ def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
             Route("/jobs/<id:job>/cancel", ["POST"], jobs.cancel),
             Route("/jobs/<id:job>/retry", ["POST"], jobs.retry),
             Route("/jobs/<id:job>/results", ["GET"], jobs.results),
+            Route("/lab", ["GET"], lab.get),
+            Route("/lab", ["PATCH"], lab.change),
             Route("/queue", ["GET"], queue.page),
             Route("/recipes/<id:recipe>/results", ["GET"], jobs.recipe_results),
             Route("/recipes/<id:recipe>/log-index", ["GET"], jobs.log_index),

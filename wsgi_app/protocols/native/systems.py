@@ -17,6 +17,8 @@ from wsgi_app.protocols.web import Request
 from wsgi_app.states import SystemHealth
 
 _TEXTS = ("name", "type", "address", "reason")
+#: those that are "" rather than null
+_WORDS = ("description",)
 
 
 class Systems:
@@ -97,10 +99,10 @@ def _read(request: Request) -> dict[str, Any]:
         raise Invalid("a JSON object is expected")
     values: dict[str, Any] = {}
     for name, value in given.items():
-        if name in _TEXTS:
+        if name in (*_TEXTS, *_WORDS):
             if value is not None and not (isinstance(value, str) and jobjson.is_text(value)):
                 raise Invalid(f"{name} must be a string", field=name)
-            values[name] = value
+            values[name] = value or "" if name in _WORDS else value
         elif name == "tags":
             if not (isinstance(value, list) and all(isinstance(tag, str) and jobjson.is_text(tag) for tag in value)):
                 raise Invalid("tags must be an array of strings", field=name)

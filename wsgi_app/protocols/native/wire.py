@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from wsgi_app.clock import rfc3339
 from wsgi_app.core.summary import RecipeSummary, Summary
 from wsgi_app.documents import jobjson
-from wsgi_app.model import Event, Result, System
+from wsgi_app.model import Event, Lab, Result, System
 from wsgi_app.protocols import web
 from wsgi_app.protocols.web import Request
 from wsgi_app.states import SystemState
@@ -119,9 +119,15 @@ def system_value(system: System, state: SystemState) -> dict[str, Any]:
         "state": state,
         "health": system.health,
         "reason": system.reason,
+        "description": system.description,
         "recipe": system.recipe,
         "last_seen": rfc3339(system.last_seen),
     }
+
+
+def lab_value(lab: Lab) -> dict[str, Any]:
+    """Return the JSON value of the lab itself."""
+    return {"health": lab.health, "description": lab.description, "most_recipes": lab.most_recipes}
 
 
 def event_value(event: Event) -> dict[str, Any]:
