@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from wsgi_app.core import gate, lifecycle
 from wsgi_app.core.change import Change
 from wsgi_app.model import Recipe, Result, Task
-from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, recipe_status, worst
+from wsgi_app.states import Cause, RecipeStatus, ResultValue, TaskStatus, recipe_status, worst
 from wsgi_app.store import ids, recipes, results
 
 
@@ -19,17 +19,19 @@ def end_recipes(
     message: str | None,
     *,
     grace: Callable[[Recipe], float],
+    cause: Cause | None = None,
     lost: bool = True,
 ) -> None:
     """End the unfinished tasks of unfinished recipes and so the recipes; with a Warn each when there is a message.
 
-    `lost`: nobody knows what became of them; not when their harness has said why they end.
+    `cause`: why they are aborted. `lost`: nobody knows what became of them; not when their harness has said why.
 
     The logs of those that have a system close after so many seconds; those that have none never had logs, and are
     settled.
     """
     for recipe in members:
-        _end(change, recipe, status, message, grace(recipe) if recipe.assigned is not None else 0.0, lost=lost)
+        seconds = grace(recipe) if recipe.assigned is not None else 0.0
+        _end(change, recipe, status, message, seconds, cause, lost=lost)
     for group in {recipe.recipe_set for recipe in members}:
         # the others may have waited for nothing but its system
         lifecycle.start_set(change, group)
@@ -38,7 +40,16 @@ def end_recipes(
         lifecycle.refresh_job(change, job)
 
 
-def _end(change: Change, recipe: Recipe, status: TaskStatus, message: str | None, grace: float, *, lost: bool) -> None:
+def _end(
+    change: Change,
+    recipe: Recipe,
+    status: TaskStatus,
+    message: str | None,
+    grace: float,
+    cause: Cause | None,
+    *,
+    lost: bool,
+) -> None:
     closes = change.now + grace
     unfinished = [task for task in recipe.tasks if not task.status.finished]
     recipes.end_tasks(change.tx, recipe.id, status=status, finished=change.now, closes=closes, lost=lost)
@@ -60,6 +71,7 @@ def _end(change: Change, recipe: Recipe, status: TaskStatus, message: str | None
         status=whole,
         result=found,
         reason=recipe.reason if message is None else message,
+        cause=lifecycle.cause_of(recipe, whole, cause),
         finished=change.now,
         watchdog=None,
         closes=closes,

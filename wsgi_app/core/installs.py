@@ -9,7 +9,7 @@ from wsgi_app.core.dispatch import dispatch
 from wsgi_app.core.ending import end_recipes
 from wsgi_app.errors import RecipeNotAssigned
 from wsgi_app.model import Caller, Recipe
-from wsgi_app.states import TaskStatus
+from wsgi_app.states import Cause, TaskStatus
 from wsgi_app.store import recipes
 
 FAILED = "Installation failed"
@@ -62,7 +62,7 @@ class Installs:
                 if found.assigned is None:
                     raise RecipeNotAssigned
                 grace = self._ground.config.grace_seconds
-                end_recipes(change, [found], TaskStatus.ABORTED, FAILED, grace=lambda _: grace)
+                end_recipes(change, [found], TaskStatus.ABORTED, FAILED, grace=lambda _: grace, cause=Cause.INSTALL)
                 dispatch(change, self._ground)
 
     def _live(self, change: Change, caller: Caller, recipe: int) -> Recipe:

@@ -12,6 +12,7 @@ from wsgi_app.core.change import Change
 from wsgi_app.errors import NoSuchRecipe, NoSuchTask, RecipeFinished, RecipeNotAssigned
 from wsgi_app.model import Job, Recipe, Result, System, Task
 from wsgi_app.states import (
+    Cause,
     RecipeStatus,
     ResultValue,
     SystemState,
@@ -56,11 +57,12 @@ def add_result(change: Change, recipe: Recipe, task: int | None, **values: Any) 
     )
     results.insert_result(change.tx, result)
     change.result_event(recipe.job, result)
-    _worsen(change, recipe_of(change, recipe.id), task, result.result)
+    worsen(change, recipe_of(change, recipe.id), task, result.result)
     return result
 
 
-def _worsen(change: Change, recipe: Recipe, task_id: int | None, value: ResultValue) -> None:
+def worsen(change: Change, recipe: Recipe, task_id: int | None, value: ResultValue) -> None:
+    """Let one more result of a recipe, or of a task of it, count: it can only make theirs worse."""
     task = None if task_id is None else task_of(recipe, task_id)
     if task is not None and worst((task.result, value)) is not task.result:
         recipes.update_task(change.tx, task.id, result=value)
@@ -107,6 +109,7 @@ def refresh(change: Change, recipe_id: int) -> None:
     values: dict[str, object] = {"status": status}
     if status.finished:
         values.update(finished=change.now, watchdog=None, closes=change.now)
+        values["cause"] = cause_of(recipe, status, Cause.HARNESS)
         release(change, recipe)
         change.gate(recipe.id, gate.CLOSED)
     elif recipe.started is None:
@@ -118,6 +121,17 @@ def refresh(change: Change, recipe_id: int) -> None:
         start_set(change, recipe.recipe_set)
     refresh_set(change, recipe.recipe_set)
     refresh_job(change, recipe.job)
+
+
+#: what a peer that has ended, or does not come, leads to
+_LEADS_TO = (Cause.WATCHDOG, Cause.TASK, Cause.HARNESS)
+
+
+def cause_of(recipe: Recipe, status: RecipeStatus, cause: Cause | None) -> Cause | None:
+    """Return why a recipe that ends so was aborted, None when it was not; a peer that it waited for in vain is why."""
+    if status is not RecipeStatus.ABORTED:
+        return None
+    return Cause.PEER if recipe.cause is Cause.PEER and cause in _LEADS_TO else cause
 
 
 def release(change: Change, recipe: Recipe) -> None:

@@ -12,7 +12,7 @@ from wsgi_app.core.matching import fits
 from wsgi_app.core.results import shortened
 from wsgi_app.errors import Conflict, Invalid, NoSuchRecipe, RecipeFinished, RecipeNotAssigned, SystemBusy
 from wsgi_app.model import Caller, Job, Key, Log, Peer, Recipe, Result
-from wsgi_app.states import TaskStatus
+from wsgi_app.states import Cause, TaskStatus
 from wsgi_app.store import access as store_access
 from wsgi_app.store import jobs, logs, queue, recipes, results
 from wsgi_app.store import systems as store_systems
@@ -84,7 +84,8 @@ class Recipes:
                 grace = 0 if harness else self._ground.config.grace_seconds
                 # a harness that has begun knows what became of its tasks
                 lost = not (harness and any(task.started is not None for task in found.tasks))
-                end_recipes(change, [found], TaskStatus.ABORTED, text, grace=lambda _: grace, lost=lost)
+                cause = Cause.HARNESS if harness else Cause.ADMIN
+                end_recipes(change, [found], TaskStatus.ABORTED, text, grace=lambda _: grace, cause=cause, lost=lost)
                 dispatch(change, self._ground)
 
     def issue_key(self, caller: Caller, recipe: int, *, rotate: bool = False, system: str | None = None) -> Key:

@@ -13,7 +13,7 @@ from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.ending import end_recipes
 from wsgi_app.core.gateimage import BATCH, image_of
 from wsgi_app.model import Recipe
-from wsgi_app.states import TaskStatus
+from wsgi_app.states import Cause, TaskStatus
 from wsgi_app.store import access, campaigns, events, ids, recipes, systems
 
 #: ids of jobs, recipes, tasks and results that are left out: more than a lab gives out between two backups. All ids
@@ -51,7 +51,7 @@ class Restored:
                 access.delete_keys(change.tx, recipe.id)
             for job in campaigns.running_jobs(change.tx):
                 course.fail(change, job, message)
-            end_recipes(change, unfinished, TaskStatus.ABORTED, message, grace=lambda _: 0.0)
+            end_recipes(change, unfinished, TaskStatus.ABORTED, message, grace=lambda _: 0.0, cause=Cause.LAB)
             systems.forget_claims(change.tx)
         self._make_gate()
         return Begun(tuple(recipe.id for recipe in unfinished))

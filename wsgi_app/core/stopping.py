@@ -3,7 +3,7 @@
 from wsgi_app.core import lifecycle
 from wsgi_app.core.change import Change
 from wsgi_app.core.ending import end_recipes
-from wsgi_app.states import ResultValue, TaskStatus
+from wsgi_app.states import Cause, ResultValue, TaskStatus
 from wsgi_app.store import recipes, results
 
 #: why the tasks behind the one that failed are Aborted; our own harness says the same
@@ -24,7 +24,7 @@ def stop(change: Change, recipe_id: int, task_id: int) -> bool:
         return False
     if task.status is TaskStatus.COMPLETED and not results.has_reported(change.tx, recipe_id, task_id, _FAILED):
         return False
-    end_recipes(change, [recipe], TaskStatus.ABORTED, REASON, grace=lambda _: 0.0, lost=False)
+    end_recipes(change, [recipe], TaskStatus.ABORTED, REASON, grace=lambda _: 0.0, cause=Cause.TASK, lost=False)
     if recipe.reason is not None:
         # what was said of the task that was aborted tells more
         recipes.update_recipe(change.tx, recipe_id, reason=recipe.reason)

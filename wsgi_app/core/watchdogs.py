@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from attrs import evolve
+
 from wsgi_app.core import assignment, lifecycle
 from wsgi_app.core.access import Access
 from wsgi_app.core.campaign import course
@@ -11,7 +13,7 @@ from wsgi_app.core.dispatch import dispatch
 from wsgi_app.core.ending import end_recipes
 from wsgi_app.errors import NoSuchRecipe
 from wsgi_app.model import Caller, Recipe
-from wsgi_app.states import TaskStatus
+from wsgi_app.states import Cause, TaskStatus
 from wsgi_app.store import jobs, recipes
 
 EXPIRED = "External Watchdog Expired"
@@ -63,14 +65,14 @@ class Watchdogs:
             overlong = [lifecycle.recipe_of(change, number) for number in recipes.overlong(change.tx, change.now)]
             for recipe in overlong:
                 text = f"The recipe took longer than its {recipe.max_seconds} seconds"
-                self._abort(change, [recipe], text)
+                self._abort(change, [recipe], text, Cause.WATCHDOG)
             expired = [
                 recipe
                 for group in recipes.overdue_sets(change.tx, change.now)
-                for recipe in recipes.load_set(change.tx, group)
+                for recipe in _late(change, group)
                 if not recipe.status.finished
             ]
-            self._abort(change, expired, EXPIRED)
+            self._abort(change, expired, EXPIRED, Cause.WATCHDOG)
             if untaken or overlong or expired:
                 dispatch(change, self._ground)
             return untaken + len(overlong) + len(expired)
@@ -83,13 +85,29 @@ class Watchdogs:
             late = [recipe for recipe in members if recipe.reserved and (recipe.watchdog or 0) <= change.now]
             message = f"{UNTAKEN}: no harness on {_few([recipe.system or '' for recipe in late])} asked for its recipe"
             course.fail(change, members[0].job, message)
-            self._abort(change, members, message)
+            self._abort(change, members, message, Cause.UNTAKEN)
             number += len(members)
         return number
 
-    def _abort(self, change: Change, members: Sequence[Recipe], message: str) -> None:
+    def _abort(self, change: Change, members: Sequence[Recipe], message: str, cause: Cause) -> None:
         grace = self._ground.config.grace_seconds
-        end_recipes(change, members, TaskStatus.ABORTED, message, grace=lambda recipe: 0 if recipe.reserved else grace)
+        end_recipes(
+            change,
+            members,
+            TaskStatus.ABORTED,
+            message,
+            grace=lambda recipe: 0 if recipe.reserved else grace,
+            cause=cause,
+        )
+
+
+def _late(change: Change, group: int) -> list[Recipe]:
+    """Return the recipes of a set whose time is up; of those that wait in sync, noting that their peers are why."""
+    waiting = recipes.waiting(change.tx, group, change.now)
+    return [
+        evolve(recipe, cause=Cause.PEER) if recipe.id in waiting else recipe
+        for recipe in recipes.load_set(change.tx, group)
+    ]
 
 
 def _few(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from wsgi_app.documents.problems import problems, said
 from wsgi_app.documents.roles import SetRoles, known
 from wsgi_app.errors import BadDocument
 from wsgi_app.model import Job, Peer, Recipe, RecipeSet, Requires, Task, UpcomingAttempt
-from wsgi_app.states import Visibility
+from wsgi_app.states import RecipeStatus, Visibility
 from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 
 #: up to here every whole number is one as a float, too
@@ -81,6 +81,7 @@ def job_value(job: Job, clock: Clock) -> dict[str, Any]:
     """Return the JSON value of a job with all below it."""
     return {
         **job_summary(job),
+        "metadata": job.metadata,
         "earlier_sets": job.earlier_sets,
         "upcoming": _upcoming(job.upcoming),
         "recipe_sets": [_set_value(group, clock) for group in job.recipe_sets],
@@ -151,6 +152,8 @@ def recipe_value(recipe: Recipe, clock: Clock) -> dict[str, Any]:
         "damaged": recipe.damaged,
         "result": recipe.result,
         "reason": recipe.reason,
+        # before its end it is no more than a guess
+        "cause": recipe.cause if recipe.status is RecipeStatus.ABORTED else None,
         "watchdog": None if recipe.watchdog is None else int(recipe.watchdog - clock()),
         "max_seconds": recipe.max_seconds,
         "stop_on_fail": recipe.stop_on_fail,
@@ -197,10 +200,16 @@ def _converter(*, detailed: bool) -> Converter:
     # each before what it is part of; places and warnings are for us to say, and campaigns have a document of their own
     special: dict[type, dict[str, Any]] = {
         Requires: {},
-        NewTask: {"fetch": override(struct_hook=lambda value, _: _fetch(value)), "later": override(omit=True)},
+        NewTask: {
+            "fetch": override(struct_hook=lambda value, _: _fetch(value)),
+            **{name: override(omit=True) for name in ("later", "live")},
+        },
         NewRecipe: {"place": override(omit=True)},
         NewRecipeSet: {},
-        NewJob: {"warnings": override(omit=True), "campaign": override(omit=True)},
+        NewJob: {
+            "metadata": override(struct_hook=lambda value, _: _exactly(dict, value)),
+            **{name: override(omit=True) for name in ("warnings", "campaign", "secrets", "document", "fitting")},
+        },
     }
     for kind, fields in special.items():
         # the converter's forbid_extra_keys is not for hooks that are made outside of it

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from attrs import evolve
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
 from wsgi_app.model import Job, Recipe, RecipeSet
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, Verdict, Visibility
@@ -120,7 +120,7 @@ def load_job(tx: Connection, job: int, *, newest: int = MOST_SETS, before: int |
     for recipe in load_recipes(tx, and_(recipes.c.job == job, recipes.c.recipe_set.between(first, last))):
         by_set[recipe.recipe_set].append(recipe)
     attempts = campaigns.set_attempts(tx, job, first, last) if row.campaign else {}
-    found = _job(
+    found = job_of(
         row,
         tuple(
             RecipeSet(
@@ -143,7 +143,7 @@ def exists(tx: Connection, job: int) -> bool:
 
 def load_job_row(tx: Connection, job: int) -> Job:
     """Return a job that exists, without what is below it."""
-    return _job(tx.execute(select(jobs).where(jobs.c.id == job)).one(), ())
+    return job_of(tx.execute(select(jobs).where(jobs.c.id == job)).one())
 
 
 def load_jobs(tx: Connection, *, where: Sequence[ColumnElement[bool]], after: int, limit: int) -> list[Job]:
@@ -151,7 +151,7 @@ def load_jobs(tx: Connection, *, where: Sequence[ColumnElement[bool]], after: in
     query = select(jobs).where(*where).order_by(jobs.c.id.desc()).limit(limit)
     if after:
         query = query.where(jobs.c.id < after)
-    return [_job(row, ()) for row in tx.execute(query)]
+    return [job_of(row) for row in tx.execute(query)]
 
 
 def visible_to(user: str | None, *, admin: bool) -> list[ColumnElement[bool]]:
@@ -175,6 +175,12 @@ def load_document(tx: Connection, job: int) -> Document | None:
     """Return what a job was read from; None: it is older than these are kept."""
     row = tx.execute(select(job_documents).where(job_documents.c.job == job)).one_or_none()
     return None if row is None else Document(row.kind, row.text)
+
+
+def place_of_set(tx: Connection, job: int, recipe_set: int) -> int:
+    """Return which of a job's sets it is, from 0."""
+    before = select(func.count()).where(recipe_sets.c.job == job, recipe_sets.c.id < recipe_set)
+    return tx.execute(before).scalar_one()
 
 
 def load_secrets(tx: Connection, job: int) -> tuple[str, ...]:
@@ -230,7 +236,8 @@ def update_job(tx: Connection, job: int, **values: Any) -> None:
     tx.execute(update(jobs).where(jobs.c.id == job).values(**values))
 
 
-def _job(row: Row[Any], groups: tuple[RecipeSet, ...]) -> Job:
+def job_of(row: Row[Any], groups: tuple[RecipeSet, ...] = ()) -> Job:
+    """Return a row of the table of jobs as a job with these sets."""
     return Job(
         id=row.id,
         name=row.name,

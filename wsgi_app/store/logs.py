@@ -144,6 +144,18 @@ def telling(tx: Connection, recipes: Iterable[int]) -> list[Standing]:
     return _standings(tx, and_(logs.c.recipe.in_(list(recipes)), or_(logs.c.state != LogState.GROWING, declared)))
 
 
+def growing(tx: Connection, wanted: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Return those of the logs (recipe and path) that are registered, and not finished."""
+    found: set[tuple[int, str]] = set()
+    waiting = iter(wanted)
+    while some := set(islice(waiting, PORTION)):
+        numbers, paths = zip(*some, strict=True)
+        query = select(logs.c.recipe, logs.c.path).where(logs.c.state == LogState.GROWING)
+        rows = tx.execute(query.where(logs.c.recipe.in_(set(numbers)), logs.c.path.in_(set(paths))))
+        found.update(some & {(row.recipe, row.path) for row in rows})
+    return found
+
+
 def tasks_of(tx: Connection, recipes: Iterable[int]) -> Mapping[int, int]:
     """Return task id to recipe id for all tasks of these recipes."""
     query = select(tasks.c.id, tasks.c.recipe).where(tasks.c.recipe.in_(list(recipes)))

@@ -36,6 +36,14 @@ def assignable(tx: Connection) -> Iterator[list[Recipe]]:
         yield [recipe_of(row) for row in members]
 
 
+def wishes_before(tx: Connection, priority: int) -> Iterator[tuple[int, str | None, str | None, frozenset[str]]]:
+    """Yield what the sets ask for that wait and come before a new one of that priority: set, system, type, tags."""
+    asked = select(recipes.c.recipe_set, recipes.c.wanted_system, recipes.c.requires)
+    waiting = and_(recipes.c.status == RecipeStatus.QUEUED, jobs.c.priority >= priority)
+    for number, system, requires in tx.execute(asked.join(jobs, jobs.c.id == recipes.c.job).where(waiting)):
+        yield number, system, requires["type"], frozenset(requires["tags"])
+
+
 def held_systems(tx: Connection) -> dict[int, set[str]]:
     """Return the systems of those sets that wait for others besides, by set."""
     held: dict[int, set[str]] = defaultdict(set)

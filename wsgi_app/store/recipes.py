@@ -196,6 +196,12 @@ def start_scheduled(tx: Connection, recipe_set: int) -> None:
     tx.execute(update(recipes).where(scheduled).values(status=RecipeStatus.WAITING))
 
 
+def waiting(tx: Connection, recipe_set: int, now: float) -> set[int]:
+    """Return the recipes of a set that wait in sync."""
+    mine = and_(recipes.c.recipe_set == recipe_set, recipes.c.waits_until > now)
+    return set(tx.execute(select(recipes.c.id).where(mine)).scalars())
+
+
 def live_until_all(tx: Connection, numbers: Collection[int], time: float) -> None:
     """Put the watchdogs of recipes off to that time, where they are not later."""
     if numbers:

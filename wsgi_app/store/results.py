@@ -1,14 +1,21 @@
 """Results: what harnesses reported, and what was found in logs."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
+from attrs import frozen
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select
 
 from wsgi_app.model import LogAddress, ParsedResult, Result
 from wsgi_app.states import ResultValue
 from wsgi_app.store import ids
 from wsgi_app.store.schema import recipes, results
+
+#: values in one statement
+PORTION = 500
+#: what a log tells in one place
+_SAID = ("path", "result", "line", "message", "score", "measurement", "units")
 
 
 def insert_result(tx: Connection, result: Result) -> None:
@@ -22,30 +29,93 @@ def insert_results(tx: Connection, new: Sequence[Result]) -> None:
         tx.execute(insert(results), [_values(result) for result in new])
 
 
-def replace_parsed(tx: Connection, log: LogAddress, found: Iterable[ParsedResult], now: float) -> list[Result]:
-    """Replace the results that were found in a log; return the new ones."""
-    tx.execute(delete(results).where(results.c.recipe == log.recipe, results.c.log == log.path))
+@frozen
+class Replaced:
+    """What became of the results that were found in a log."""
+
+    #: what was not known before
+    new: list[Result]
+    #: how many are gone
+    gone: int
+    #: the highest id of those that are there now, of those that were looked at; 0: there are none
+    last: int
+
+
+def replace_parsed(
+    tx: Connection, log: LogAddress, found: Iterable[ParsedResult], now: float, *, after: int = 0
+) -> Replaced:
+    """Let `found` be the results that were found in a log: of those with an id above `after`, the others stay.
+
+    What is found again keeps its row, with id and time.
+    """
     items = list(found)
-    new = [
-        Result(
-            id=number,
-            recipe=log.recipe,
-            task=log.task,
-            path=item.path,
-            result=item.result,
-            score=item.score,
-            message=item.message,
-            source="log",
-            log=log.path,
-            line=item.line,
-            time=now,
-            measurement=item.measurement,
-            units=item.units,
-        )
-        for number, item in zip(ids.take(tx, len(items)) if items else (), items, strict=True)
-    ]
-    insert_results(tx, new)
+    wanted = Counter(_said(item) for item in items)
+    kept: Counter[tuple[object, ...]] = Counter()
+    gone: list[int] = []
+    last = 0
+    for number, said in _stored(tx, log, after):
+        if kept[said] < wanted[said]:
+            kept[said] += 1
+            last = number
+        else:
+            gone.append(number)
+    _delete(tx, gone)
+    (new,) = add_parsed(tx, [(log, _without(items, kept))], now)
+    return Replaced(new, len(gone), new[-1].id if new else last)
+
+
+def _without(items: Iterable[ParsedResult], kept: Counter[tuple[object, ...]]) -> list[ParsedResult]:
+    """Return the items but for those, of each as many as are counted; uses up `kept`."""
+    left: list[ParsedResult] = []
+    for item in items:
+        said = _said(item)
+        if kept[said]:
+            kept[said] -= 1
+        else:
+            left.append(item)
+    return left
+
+
+def _stored(tx: Connection, log: LogAddress, after: int) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """Yield id and what it says of each result that is stored of a log, in order of id, those above `after`."""
+    query = select(results.c.id, *(results.c[name] for name in _SAID))
+    query = query.where(results.c.recipe == log.recipe, results.c.log == log.path, results.c.id > after)
+    for row in tx.execute(query.order_by(results.c.id)):
+        yield row[0], tuple(row[1:])
+
+
+def _delete(tx: Connection, numbers: Sequence[int]) -> None:
+    for begin in range(0, len(numbers), PORTION):
+        tx.execute(delete(results).where(results.c.id.in_(numbers[begin : begin + PORTION])))
+
+
+def add_parsed(
+    tx: Connection, found: Sequence[tuple[LogAddress, Sequence[ParsedResult]]], now: float
+) -> list[list[Result]]:
+    """Store what was found in logs, in addition to what is stored; return the results of each log."""
+    count = sum(len(items) for _, items in found)
+    numbers = iter(ids.take(tx, count) if count else ())
+    new = [[_parsed(next(numbers), log, item, now) for item in items] for log, items in found]
+    insert_results(tx, [result for some in new for result in some])
     return new
+
+
+def _parsed(number: int, log: LogAddress, item: ParsedResult, now: float) -> Result:
+    return Result(
+        id=number,
+        recipe=log.recipe,
+        task=log.task,
+        path=item.path,
+        result=item.result,
+        score=item.score,
+        message=item.message,
+        source="log",
+        log=log.path,
+        line=item.line,
+        time=now,
+        measurement=item.measurement,
+        units=item.units,
+    )
 
 
 def parsed(tx: Connection, recipe: int, logs: Sequence[str]) -> set[str]:
@@ -55,14 +125,13 @@ def parsed(tx: Connection, recipe: int, logs: Sequence[str]) -> set[str]:
 
 
 def holds_parsed(tx: Connection, log: LogAddress, found: Iterable[ParsedResult]) -> bool:
-    """Return whether those are the results that are stored of a log."""
-    stored = load_results(tx, and_(results.c.recipe == log.recipe, results.c.log == log.path))
-    return [_said(one) for one in stored] == [_said(one) for one in found]
+    """Return whether those are the results that are stored of a log, in whatever order they came to be."""
+    return Counter(said for _, said in _stored(tx, log, 0)) == Counter(_said(item) for item in found)
 
 
-def _said(result: Result | ParsedResult) -> tuple[object, ...]:
+def _said(item: ParsedResult) -> tuple[object, ...]:
     """Return what a log tells in one place."""
-    return result.path, result.result, result.line, result.message, result.score, result.measurement, result.units
+    return tuple(getattr(item, name) for name in _SAID)
 
 
 def load_results(tx: Connection, *where: ColumnElement[bool], after: int = 0, limit: int | None = None) -> list[Result]:

@@ -34,7 +34,16 @@ def connect(
     look sound.
     """
     name = f"file:{quote(str(path.absolute()))}?mode={mode}"
-    return sqlite3.connect(name, uri=True, timeout=seconds, isolation_level=None, check_same_thread=not any_thread)
+    connection = sqlite3.connect(
+        name, uri=True, timeout=seconds, isolation_level=None, check_same_thread=not any_thread
+    )
+    # SQLite's own knows the letters from A to Z
+    connection.create_function("lower", 1, _lower, deterministic=True)
+    return connection
+
+
+def _lower(value: str | None) -> str | None:
+    return None if value is None else str(value).lower()
 
 
 def typed(error: BaseException | None) -> TackroomError | None:

@@ -43,8 +43,8 @@ class Tally:
     dead: int
 
 
-def tally(tx: Connection, recipe_set: int, state: str, role: str | None) -> Tally:
-    """Count the recipes of a set (of one role) with regard to a state: a fraction of what `attendants` costs."""
+def tally(tx: Connection, recipe_set: int, state: str, role: str | None, *, but: int | None = None) -> Tally:
+    """Count the recipes of a set (of one role, `but` one) with regard to a state: cheaper by far than `attendants`."""
     there = and_(sync_states.c.recipe == recipes.c.id, sync_states.c.state == state)
     absent = sync_states.c.recipe.is_(None)
     dead = and_(absent, recipes.c.status.in_(FINISHED_RECIPE))
@@ -53,7 +53,11 @@ def tally(tx: Connection, recipe_set: int, state: str, role: str | None) -> Tall
         .select_from(recipes.outerjoin(sync_states, there))
         .where(recipes.c.recipe_set == recipe_set)
     )
-    return Tally(*tx.execute(query if role is None else query.where(_plays(role))).one())
+    if role is not None:
+        query = query.where(_plays(role))
+    if but is not None:
+        query = query.where(recipes.c.id != but)
+    return Tally(*tx.execute(query).one())
 
 
 def players(tx: Connection, recipe_set: int, role: str) -> set[int]:
