@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator
 
 from wsgi_app.cli.reports.outcome import Outcome
-from wsgi_app.cli.terminal import UNSAFE, escaped
+from wsgi_app.documents.reports.shown import UNSAFE, escaped
 
-FIELDS = ("id", "recipe", "task", "path", "result", "score", "message", "source", "log", "line", "time")
+FIELDS = (
+    *("id", "recipe", "task", "path", "result", "score", "message", "source", "log", "line", "time"),
+    *("measurement", "units"),
+)
 
 #: what a spreadsheet would take for a formula
 _FORMULA = re.compile(r"[=+\-@\t\r]")

@@ -13,7 +13,7 @@ from lxml import etree
 
 from wsgi_app.cli.jobpages import recipes_of
 from wsgi_app.cli.reports.outcome import BAD, NEUTRAL, NOT_COMPLETED, Outcome, label, where
-from wsgi_app.cli.tables import printable
+from wsgi_app.documents.reports.shown import printable
 from wsgi_app.states import ResultValue
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from wsgi_app.cli import jobtext
 from wsgi_app.cli.reports.outcome import Outcome, where
-from wsgi_app.cli.tables import coloured, columns, printable, table
+from wsgi_app.cli.tables import coloured, columns, table
+from wsgi_app.documents.reports.shown import printable
 from wsgi_app.states import ResultValue
 
 #: results of a recipe that are shown unless all are asked for
@@ -44,13 +45,16 @@ def _results(outcome: Outcome, said: dict[str, Any], everything: bool, width: in
 
 def _table(recipe: int, results: list[dict[str, Any]], width: int | None) -> str:
     scored = any(result["score"] is not None for result in results)
-    head = ["TASK", "RESULT", "PATH", *(["SCORE"] if scored else []), "MESSAGE", "WHERE"]
+    measured = any(result["measurement"] is not None for result in results)
+    extra = [*(["SCORE"] if scored else []), *(["MEASURED"] if measured else [])]
+    head = ["TASK", "RESULT", "PATH", *extra, "MESSAGE", "WHERE"]
     rows = [
         (
             result["task"],
             result["result"],
             result["path"],
             *([result["score"]] if scored else []),
+            *([_measured(result)] if measured else []),
             result["message"],
             where(recipe, result),
         )
@@ -63,9 +67,17 @@ def _table(recipe: int, results: list[dict[str, Any]], width: int | None) -> str
     return "\n".join(_lines(recipe, result) for result in results)
 
 
+def _measured(result: dict[str, Any]) -> str:
+    """Return what was measured, with its units."""
+    if result["measurement"] is None:
+        return ""
+    return f"{result['measurement']:.10g} {result['units'] or ''}".strip()
+
+
 def _lines(recipe: int, result: dict[str, Any]) -> str:
     task = f"  (task {result['task']})" if result["task"] else ""
     score = "" if result["score"] is None else f"  score {result['score']}"
-    lines = [f"{coloured(result['result'])}  {printable(result['path'])}{score}{task}"]
+    measured = f"  {printable(_measured(result))}" if _measured(result) else ""
+    lines = [f"{coloured(result['result'])}  {printable(result['path'])}{score}{measured}{task}"]
     lines += [f"      {printable(text)}" for text in (result["message"], where(recipe, result)) if text]
     return "\n".join(lines)

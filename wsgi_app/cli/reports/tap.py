@@ -5,16 +5,14 @@ cancelled is not ok.
 Source: https://testanything.org/tap-version-14-specification.html
 """
 
-import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from wsgi_app.cli.reports.outcome import BAD, NEUTRAL, NOT_COMPLETED, Outcome, label, where
-from wsgi_app.cli.tables import printable
+from wsgi_app.documents.reports.shown import printable
+from wsgi_app.documents.reports.tap import block, described
 from wsgi_app.states import ResultValue
 
-_SPECIAL = re.compile(r"[#\\]")
 _INDENT = "    "
 
 
@@ -22,14 +20,14 @@ def write(outcome: Outcome) -> Iterator[str]:
     """Yield the report, line by line."""
     yield "TAP version 14\n"
     for number, said in enumerate(outcome.recipes, 1):
-        name = _name(label(said))
+        name = described(label(said))
         yield f"# Subtest: {name}\n"
         yield from (_INDENT + line for line in _subtest(outcome, said))
         failed = said["result"] in BAD or said["status"] in NOT_COMPLETED
         yield f"{'not ' if failed else ''}ok {number} - {name}\n"
         if failed:
             why = said["reason"] or f"{said['status']}, result {said['result']}"
-            yield from _block({"message": why, "status": said["status"], "result": said["result"]})
+            yield from block({"message": why, "status": said["status"], "result": said["result"]})
     yield f"1..{len(outcome.recipes)}\n"
 
 
@@ -48,7 +46,7 @@ def _subtest(outcome: Outcome, said: dict[str, Any]) -> Iterator[str]:
 
 def _test(number: int, name: str, recipe: int, result: dict[str, Any]) -> Iterator[str]:
     value, message = result["result"], result["message"]
-    line = f"ok {number} - {_name(name)}"
+    line = f"ok {number} - {described(name)}"
     if value in NEUTRAL:
         said = message if value == ResultValue.SKIP else f"{value} {message or ''}"
         yield f"{line} # SKIP {printable(said)}".rstrip() + "\n"
@@ -56,15 +54,4 @@ def _test(number: int, name: str, recipe: int, result: dict[str, Any]) -> Iterat
     yield f"{'not ' if value in BAD else ''}{line}\n"
     if value != ResultValue.PASS:
         place = where(recipe, result)
-        yield from _block({"message": message or value, "severity": value, **({"at": place} if place else {})})
-
-
-def _block(values: dict[str, str]) -> Iterator[str]:
-    """Yield a YAML block: JSON texts are YAML."""
-    yield "  ---\n"
-    yield from (f"  {name}: {json.dumps(printable(value), ensure_ascii=False)}\n" for name, value in values.items())
-    yield "  ...\n"
-
-
-def _name(text: str) -> str:
-    return _SPECIAL.sub(r"\\\g<0>", printable(text))
+        yield from block({"message": message or value, "severity": value, **({"at": place} if place else {})})
