@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 from cattrs import unstructure
-from corelab import CoreLab
+from corelab import CoreLab, core_lab
 
-from wsgi_app.config import Config
-from wsgi_app.core.gateway import open_gateway
 from wsgi_app.indexer import index, service
-from wsgi_app.model import Caller, LogIndex
+from wsgi_app.model import LogIndex, ParsedResult
 
 Until = Callable[[Callable[[], bool]], None]
 ReadBytes = Callable[..., LogIndex]
@@ -52,22 +50,24 @@ def plain_values() -> Callable[[LogIndex], dict[str, Any]]:
         return {
             "format": found.format,
             "lines": found.lines,
-            "results": [[item.line, item.result.value, item.path, item.message] for item in found.results],
+            "results": [
+                [item.line, item.result.value, item.path, item.message, *_measured(item)] for item in found.results
+            ],
             "marks": unstructure([[mark.line, mark.kind, mark.title] for mark in found.marks]),
         }
 
     return convert
 
 
+def _measured(item: ParsedResult) -> list[float | str | None]:
+    return [] if item.measurement is None else [item.measurement, item.units]
+
+
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[CoreLab]:
     """A fresh lab, without an indexer."""
-    config = Config(data=tmp_path / "data", quiet_seconds=0.1)
-    gateway = open_gateway(config)
-    gateway.access.issue_admin_token()
-    token = config.admin_token.read_text().strip()
-    yield CoreLab(config, gateway, Caller(f"Bearer {token}", "127.0.0.1"))
-    gateway.close()
+    with core_lab(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

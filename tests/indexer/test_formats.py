@@ -236,3 +236,31 @@ def test_real_consoles(name: str, kind: str, line: int, expected: str) -> None:
     """Three real consoles tell what their readers look for."""
     found = index.read(REAL / name, name, 1000)
     assert [mark for mark in found.marks if mark.title == expected] == [Mark(kind, line, expected)]
+
+
+@pytest.mark.parametrize(
+    ("said", "measurement", "units", "message"),
+    [
+        ("MEASUREMENT=12.75 UNITS=s", 12.75, "s", None),
+        ("UNITS=MB/s MEASUREMENT=-1e3", -1000.0, "MB/s", None),
+        ("MEASUREMENT=+.5", 0.5, None, None),
+        ("MEASUREMENT=7. UNITS=" + "u" * 300, 7.0, "u" * 255, None),
+        ("MEASUREMENT=0 REFERENCE=http://a/b", 0.0, None, "http://a/b"),
+        ("MEASUREMENT=1e999 UNITS=s", None, None, "1e999 s"),
+        ("MEASUREMENT=nan", None, None, "nan"),
+        ("MEASUREMENT=inf", None, None, "inf"),
+        ("MEASUREMENT=1_000", None, None, "1_000"),
+        ("MEASUREMENT=0x10", None, None, "0x10"),
+        ("MEASUREMENT=fast UNITS=s", None, None, "fast s"),
+        ("MEASUREMENT=\xd9\xa1", None, None, "\u0661"),
+        ("UNITS=s", None, None, "s"),
+        ("MEASUREMENT=", None, None, None),
+    ],
+)
+def test_signal_measurements(
+    said: str, measurement: float | None, units: str | None, message: str | None, read_bytes: ReadBytes
+) -> None:
+    """What is a finite number is measured, in its units; anything else stays in the message."""
+    signal = f"<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=a RESULT=pass {said}>\n"
+    (found,) = read_bytes(signal.encode("latin-1")).results
+    assert (found.measurement, found.units, found.message) == (measurement, units, message)

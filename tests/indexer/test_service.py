@@ -11,7 +11,7 @@ from functools import partial
 from attrs import evolve
 from corelab import CoreLab as Lab
 
-from wsgi_app.indexer import service
+from wsgi_app.indexer import index, service
 from wsgi_app.states import LogState, ResultValue
 
 Until = Callable[[Callable[[], bool]], None]
@@ -20,7 +20,7 @@ SERVE = """
 import pathlib, sys, threading
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import open_gateway
-from wsgi_app.indexer import service
+from wsgi_app.indexer import index, service
 config = Config(data=pathlib.Path(sys.argv[1]), quiet_seconds=0.1)
 print("up", flush=True)
 service.run(open_gateway(config), config, threading.Event())
@@ -97,6 +97,26 @@ def test_a_log_that_changes_later_is_read_again(running: Lab, until: Until) -> N
     running.write(recipe, path, b"1..1\nnot ok 1 - a\n# more\n")
     until(lambda: running.logs(recipe)[path].lines == 3)
     assert [result.result for result in running.results(recipe)] == [ResultValue.FAIL]
+
+
+def test_what_is_found_again_keeps_its_id(lab: Lab) -> None:
+    """Of a log that is read again only what differs is stored anew and told; what comes twice is there twice."""
+    recipe = lab.start()
+    path = "logs/out.log"
+    file = lab.write(recipe, path, b"1..4\nok 1 - a\nok 2 - b\nnot ok 3 - c\nok 4 - d\n")
+
+    def read() -> dict[str | None, int]:
+        lab.gateway.logs.indexed(recipe.id, path, index.read(file, "out.log", 100))
+        return {result.path: result.id for result in lab.results(recipe)}
+
+    first = read()
+    file.write_bytes(b"1..4\nok 1 - a\nok 2 - new\nok 3 - c\nok 4 - d\n")
+    second = read()
+    assert (second["/a"], second["/d"]) == (first["/a"], first["/d"])
+    assert second["/c"] > first["/d"]
+    assert set(second) == {"/a", "/new", "/c", "/d"}
+    assert lab.recipe(recipe.id).result is ResultValue.PASS
+    assert len(lab.events("result")) == 6
 
 
 def test_one_bad_log_stops_no_other(running: Lab, until: Until) -> None:

@@ -107,8 +107,7 @@ class _Batch:
         about = {"recipe": recipe.id, "log": address.path, "request": None if known is None else known.request}
         _log.info("log read: %d bytes, %d lines, %s", index.size, index.lines, state, extra=about)
         if index.results or (recipe.id, address.path) in self._parsed:
-            new = results.replace_parsed(change.tx, address, index.results, change.now)
-            for result in new:
+            for result in results.replace_parsed(change.tx, address, index.results, change.now).new:
                 change.result_event(recipe.job, result)
             # what is found after settling is listed, but the verdict that was told stands
             if not recipe.settled:

@@ -9,6 +9,8 @@ from wsgi_app.model import LogAddress
 _COMPONENT = re.compile(r"[^/.\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*", re.DOTALL)
 LONGEST_COMPONENT = 255
 LONGEST_NAME = 1000
+#: the log of a task that has what the task wrote to its console
+CONSOLE = "taskout.log"
 
 _ADDRESS = re.compile(r"(?:tasks/([1-9][0-9]*)/(?:results/([1-9][0-9]*)/)?)?logs/(.+)", re.DOTALL)
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from wsgi_app.core import declared, findings, gate, lifecycle, loglimits, unsettled
+from wsgi_app.core import declared, findings, gate, lifecycle, live, loglimits, unsettled
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.findings import Finding
+from wsgi_app.core.live import Told
 from wsgi_app.core.logfile import Logfile
 from wsgi_app.core.logname import parse_path
 from wsgi_app.core.logplace import holds_bytes, place
@@ -180,6 +181,11 @@ class Logs:
                 return False
             address = parse_path(recipe, path)
             return declared.look(change, lifecycle.recipe_of(change, recipe), address, log, size, sha256)
+
+    def told(self, told: Sequence[Told]) -> list[int | None]:
+        """Store what growing logs tell, in one transaction; see `live.store` for what comes of each."""
+        with self._ground.change() as change:
+            return live.store(change, told)
 
     def indexed(self, recipe: int, path: str, index: LogIndex, *, anew: bool = False) -> bool:
         """Store what one pass over a log found, in place of what was known; False when nothing changed.

@@ -31,6 +31,8 @@ class Unsettled:
     closed: bool
     #: tasks whose logs are, likewise
     closed_tasks: frozenset[int]
+    #: tasks whose console log is read while it grows
+    live_tasks: frozenset[int]
     #: logs that were indexed, with the size that they had then
     indexed: Mapping[str, int]
     #: those of them that were finished before their owner, as declared: nobody has written them since
@@ -55,6 +57,7 @@ def _unsettled(recipe: Recipe, known: list[logs.Standing], quiet: float) -> Unse
         recipe.late,
         declared.closed(recipe, None, quiet),
         frozenset(task.id for task in recipe.tasks if task.closes is not None and task.closes <= quiet),
+        frozenset(task.id for task in recipe.tasks if task.live),
         {log.path: log.size for log in indexed},
         frozenset(log.path for log in indexed if declared.fulfilled(log.declared, log.size, log.sha256)),
         {

@@ -6,6 +6,7 @@ from pathlib import Path
 from attrs import define, field
 
 from wsgi_app.core.unsettled import Unsettled
+from wsgi_app.indexer.growing import Growing
 from wsgi_app.indexer.index import Stamp
 from wsgi_app.indexer.reading import Look
 from wsgi_app.model import LogAddress
@@ -26,6 +27,8 @@ class Ongoing:
     due: set[str] = field(factory=set)
     #: what the last look at a declared log has shown
     looks: dict[str, Look] = field(factory=dict)
+    #: those that are read while they grow
+    growing: dict[str, Growing] = field(factory=dict)
     #: when what failed may be tried again, by path; the recipe's end itself is at ""
     later: dict[str, float] = field(factory=dict)
 
@@ -48,5 +51,6 @@ class Ongoing:
         """Forget a log that is on disk no more."""
         self.logs.pop(address.path, None)
         self.looks.pop(address.path, None)
+        self.growing.pop(address.path, None)
         self.pending.discard(address.path)
         self.due.discard(address.path)

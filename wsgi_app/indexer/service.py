@@ -19,6 +19,7 @@ from wsgi_app.errors import DiskFull, Unavailable
 from wsgi_app.indexer import place, reconcile, settle
 from wsgi_app.indexer.backlog import Backlog
 from wsgi_app.indexer.index import Stamp
+from wsgi_app.indexer.live import Live
 from wsgi_app.indexer.ongoing import Ongoing
 from wsgi_app.indexer.reading import Reader
 from wsgi_app.indexer.status import Status
@@ -63,6 +64,7 @@ class Indexer:
         self._grown: set[LogAddress] = set()
         self._reader = Reader(gateway, config)
         self._backlog = Backlog(self._reader, config.quiet_seconds)
+        self._live = Live(gateway, config)
         self._latest = -1
         self._asked = self._changed = self._ask_from = 0.0
         self._reconciled = 0.0
@@ -80,7 +82,8 @@ class Indexer:
     def step(self) -> None:
         """Wait a moment for something to happen, and do what there is to do."""
         self._beat()
-        changes = self._tree.poll(WAIT_SECONDS)
+        hurry = self._live.busy and time.monotonic() >= self._pause_until
+        changes = self._tree.poll(0 if hurry else WAIT_SECONDS)
         if changes.paths:
             time.sleep(COLLECT_SECONDS)
         self._grown |= changes.paths
@@ -93,6 +96,7 @@ class Indexer:
             self._ask()
             self._reconcile(blind=changes.blind)
             self._tell()
+            self._live.work(self._recipes)
             self._backlog.work(self._recipes)
             self._settle()
         except (Unavailable, DiskFull, OSError) as refusal:
@@ -162,6 +166,7 @@ class Indexer:
                 recipe.pending.add(address.path)
                 if address.path in recipe.state.awaited:
                     recipe.due.add(address.path)
+                self._live.grew(recipe, address)
                 sizes[address.recipe, address.path] = self._size(address) or 0
         if sizes:
             self._gateway.logs.grew(sizes)

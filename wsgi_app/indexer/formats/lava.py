@@ -1,8 +1,9 @@
 """LAVA's signals: what a test definition says to its dispatcher over the console, wherever it stands in a line.
 
 A run's and a set's name become part of the path. `unknown`, or a word that is none, is a Warn: it must not pass for a
-Pass. A case that was started and never ended nor judged, and a run without end, are Warns too: the log was cut off, or
-the system was. Of a dispatcher's own log, which tells each signal twice, the signals count and not their echo.
+Pass. A measurement that is a number is kept with its units; what is none is part of the message. A case that was
+started and never ended nor judged, and a run without end, are Warns too: the log was cut off, or the system was. Of a
+dispatcher's own log, which tells each signal twice, the signals count and not their echo.
 """
 
 import re
@@ -12,14 +13,14 @@ from attrs import define, field
 
 from wsgi_app.indexer.formats.format import MAX_TEXT, Format, Found, Line, path, text
 from wsgi_app.model import ParsedResult
+from wsgi_app.signals import SIGNAL, measured, parameters
 from wsgi_app.states import ResultValue
 
-#: a signal; what a shell traces or a listing of a script shows is none
-_SIGNAL = re.compile(rb"(?<!echo )(?<!echo [\"'])<LAVA_SIGNAL_([A-Z]{3,32})(?: ([^>\n]{0,4000}))?>")
 _ECHO = re.compile(rb"Received signal: <([A-Z]{3,32})> ?([^\n]{0,4000})")
 _HEAD = re.compile(rb"<LAVA_SIGNAL_[A-Z]{3,32}[ >]|Received signal: <[A-Z]{3,32}>")
 
-_PARAMETER = re.compile(rb"(?:^|\s)([A-Z_]{3,32})=")
+#: as long as units may be, in characters
+_MAX_UNITS = 255
 _VALUES = {
     b"pass": ResultValue.PASS,
     b"fail": ResultValue.FAIL,
@@ -44,7 +45,7 @@ class Signals:
     def feed(self, number: int, line: bytes) -> Iterator[ParsedResult]:
         """Take the line of this number; yield the results that it tells."""
         if b"SIGNAL_" in line:
-            for match in _SIGNAL.finditer(line):
+            for match in SIGNAL.finditer(line):
                 self._direct = True
                 yield from self._signal(number, match[1], (match[2] or b"").strip())
         elif not self._direct and b"Received signal" in line and (echo := _ECHO.search(line)):
@@ -76,20 +77,23 @@ class Signals:
             yield ParsedResult(self._path("lava-test-raise"), ResultValue.FAIL, number, text(rest) or None)
 
     def _case(self, number: int, rest: bytes) -> Iterator[ParsedResult]:
-        parameters = _parameters(rest)
-        name = text(parameters.get(b"TEST_CASE_ID", b""))
+        said = parameters(rest)
+        name = text(said.get(b"TEST_CASE_ID", b""))
         if not name:
             return
         self._open.pop(name, None)
-        word = parameters.get(b"RESULT", b"")
+        word = said.get(b"RESULT", b"")
         value = _VALUES.get(word.lower())
-        remarks = [parameters.get(key, b"") for key in (b"MEASUREMENT", b"UNITS", b"REFERENCE")]
-        message = text(b" ".join(remark for remark in remarks if remark))
+        measurement = measured(said.get(b"MEASUREMENT", b""))
+        units = text(said.get(b"UNITS", b""))[:_MAX_UNITS] or None
+        told = (b"REFERENCE",) if measurement is not None else (b"MEASUREMENT", b"UNITS", b"REFERENCE")
+        message = text(b" ".join(said[key] for key in told if said.get(key)))
         if value is None:
             value, message = ResultValue.WARN, f"no result: {text(word) or 'nothing'} {message}".strip()[:MAX_TEXT]
         elif value is ResultValue.WARN:
             message = f"unknown {message}".strip()[:MAX_TEXT]
-        yield ParsedResult(self._path(name), value, number, message or None)
+        kept = None if measurement is None else units
+        yield ParsedResult(self._path(name), value, number, message or None, measurement=measurement, units=kept)
 
     def _end_run(self, reason: str) -> Iterator[ParsedResult]:
         """End the run, and what is open in it; `reason` says why it did not end by itself."""
@@ -107,12 +111,6 @@ class Signals:
 def _first(data: bytes) -> str:
     """Return the first word."""
     return text(data.split(None, 1)[0]) if data.strip() else ""
-
-
-def _parameters(data: bytes) -> dict[bytes, bytes]:
-    """Return what stands behind each `KEY=`, quotes taken off."""
-    parts = _PARAMETER.split(data)
-    return {key: value.strip(b" \t\"'") for key, value in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def has_signals(head: bytes) -> bool:
