@@ -5,6 +5,7 @@ total table. The classes below a kind carry the codes that clients may rely on. 
 docstring is its message unless a better one is given; what follows is for the reference, which is made from this.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -77,6 +78,31 @@ class BadDescriptor(BadDocument):
     """
 
     code = "descriptor.invalid"
+
+
+class BadLavaJob(BadDocument):
+    """The LAVA job is not valid.
+
+    A job in LAVA's YAML is not as it must be, or needs what no system here can do; `field` says where.
+    """
+
+    code = "lava-job.invalid"
+
+    def __init__(self, message: str | None = None, *, path: Sequence[str | int] = ()) -> None:
+        """Say what was refused, and at which place in the document: keys and indices."""
+        self.path = tuple(path)
+        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+        super().__init__(message, field="".join(steps).removeprefix(".") or None)
+
+
+class NothingFits(Invalid):
+    """No system is what the job asks for.
+
+    A LAVA job is taken only when the lab has systems of its types, tags and names, enough for all that run together;
+    `field` is its role, if it has one.
+    """
+
+    code = "job.nothing-fits"
 
 
 class Unauthenticated(TackroomError):

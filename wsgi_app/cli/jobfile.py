@@ -1,4 +1,4 @@
-"""Files that hold jobs: Beaker's XML, our JSON, ConTest's descriptors; JSON may be written as YAML."""
+"""Files that hold jobs: Beaker's XML, our JSON, ConTest's descriptors, LAVA's YAML; JSON may be written as YAML."""
 
 import json
 import sys
@@ -8,16 +8,20 @@ from typing import Any
 import click
 from attrs import frozen
 
-from wsgi_app.cli.tables import printable
-from wsgi_app.cli.yamltext import BadYAML, parse
+from wsgi_app.documents.reports.shown import printable
+from wsgi_app.documents.yamltext import BadYAML, parse
 
 XML = "application/xml"
 JSON = "application/json"
+#: of LAVA's jobs: sent as they are, comments and all
+LAVA = "application/yaml"
 DESCRIPTOR = "application/vnd.contest.job+json"
 
 _BOM = b"\xef\xbb\xbf"
 #: what contestcli writes into a descriptor that does not say
 _VERSION = "1.0"
+#: what every LAVA job has, and no other
+_LAVA_KEYS = {"actions", "job_name"}
 
 
 @frozen
@@ -46,12 +50,14 @@ def read_job(file: Path) -> JobFile:
         raise click.ClickException(f"{name}: {printable(error)}") from None
     if not isinstance(value, dict):
         raise click.ClickException(f"{name} is no job in XML, JSON or YAML")
-    return _of_json(text)
+    return JobFile(body, LAVA) if value.keys() >= _LAVA_KEYS else _of_json(text)
 
 
 def _of_json(body: bytes) -> JobFile:
-    """Tell a descriptor from a job of ours by its key; what is wrong with it Tackroom says, with its place."""
+    """Tell a descriptor or a LAVA job from one of ours by its keys; what is wrong with it Tackroom says."""
     keys = _keys(body)
+    if keys >= _LAVA_KEYS:
+        return JobFile(body, LAVA)
     if "testdescriptors" not in keys:
         return JobFile(body, JSON)
     if "version" not in keys:

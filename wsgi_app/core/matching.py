@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from attrs import frozen
 
 from wsgi_app.model import Recipe, System
+from wsgi_app.submitted import NewRecipe
 
 _NOBODY: frozenset[int] = frozenset()
 
@@ -20,7 +21,7 @@ class Wish:
     tags: frozenset[str]
 
 
-def wish_of(recipe: Recipe) -> Wish:
+def wish_of(recipe: Recipe | NewRecipe) -> Wish:
     """Return what a recipe asks for."""
     return Wish(recipe.system, recipe.requires.type, frozenset(recipe.requires.tags))
 
@@ -72,16 +73,16 @@ class Pool:
         return all(count <= len(self.fitting(wish) & among) for wish, count in Counter(map(wish_of, recipes)).items())
 
 
-class Matching:
-    """The choice of a system for as many recipes as possible.
+class Choice:
+    """The choice of a system for as many wishes as possible.
 
     Augmenting paths of bipartite matching, from wish to wish: trying all choices takes for ever with a dozen systems.
     """
 
-    def __init__(self, pool: Pool, recipes: Sequence[Recipe], among: AbstractSet[int]) -> None:
+    def __init__(self, pool: Pool, wishes: Iterable[Wish], among: AbstractSet[int]) -> None:
         self._pool = pool
-        self._recipes = recipes
-        self._lacking = Counter(map(wish_of, recipes))
+        self._lacking = Counter(wishes)
+        self._wanted = self._lacking.total()
         #: which wish has the system at this place
         self._taker: dict[int, Wish] = {}
         self.extend(among)
@@ -97,21 +98,13 @@ class Matching:
 
     @property
     def complete(self) -> bool:
-        """True when every recipe has a system."""
-        return len(self._taker) == len(self._recipes)
+        """True when every wish has a system."""
+        return len(self._taker) == self._wanted
 
     @property
     def taken(self) -> frozenset[int]:
         """The places of the systems that are chosen."""
         return frozenset(self._taker)
-
-    def chosen(self) -> dict[int, System]:
-        """Return the systems that are chosen, by recipe id."""
-        of_wish: dict[Wish, list[int]] = defaultdict(list)
-        for place in sorted(self._taker, reverse=True):
-            of_wish[self._taker[place]].append(place)
-        by_recipe = ((recipe.id, of_wish.get(wish_of(recipe))) for recipe in self._recipes)
-        return {number: self._pool.systems[places.pop()] for number, places in by_recipe if places}
 
     def _take_one_for(self, first: Wish) -> bool:
         """Take one system more, moving others to other systems where that helps.
@@ -149,3 +142,19 @@ class Matching:
             self._spare[wish] = iter(sorted(self._pool.fitting(wish) & self._among))
         # what is taken stays taken: no need to look at a place twice
         return next((place for place in self._spare[wish] if place not in self._taker), None)
+
+
+class Matching(Choice):
+    """The choice of a system for as many recipes as possible."""
+
+    def __init__(self, pool: Pool, recipes: Sequence[Recipe], among: AbstractSet[int]) -> None:
+        super().__init__(pool, map(wish_of, recipes), among)
+        self._recipes = recipes
+
+    def chosen(self) -> dict[int, System]:
+        """Return the systems that are chosen, by recipe id."""
+        of_wish: dict[Wish, list[int]] = defaultdict(list)
+        for place in sorted(self._taker, reverse=True):
+            of_wish[self._taker[place]].append(place)
+        by_recipe = ((recipe.id, of_wish.get(wish_of(recipe))) for recipe in self._recipes)
+        return {number: self._pool.systems[places.pop()] for number, places in by_recipe if places}

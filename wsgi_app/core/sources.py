@@ -45,8 +45,23 @@ class Sources:
             return self._file(unquote(parts.path))
         return self._file(path)
 
-    def _file(self, path: str) -> bytes:
-        name = short(path)
+    def repository(self, uri: str) -> str:
+        """Return what git may be told of a repository's URI: a URL of a listed host, or a directory below the folder.
+
+        Raises `CannotRead`.
+        """
+        parts = _parts(uri)
+        if parts.scheme in ("http", "https"):
+            self._hosts.address(uri)
+            return uri
+        path = unquote(parts.path)
+        try:
+            return str(self._below(path, short(path)))
+        except (OSError, UnicodeError):
+            raise CannotRead(f"open {short(path)!r}: that is no file's name") from None
+
+    def _below(self, path: str, name: str) -> Path:
+        """Return where a path below the folder leads, links followed. Raises `CannotRead`."""
         if not path or _CONTROL.search(path):
             raise CannotRead(f"open {name!r}: that is no file's name")
         try:
@@ -56,10 +71,16 @@ class Sources:
             _require_below(plain, name, folder, self._written)
             # links in it are followed now; the last part cannot have become one since then
             found = plain.resolve()
-            _require_below(found, name, folder)
-            file = os.open(found, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         except RuntimeError:
             raise CannotRead(f"open {name}: too many levels of symbolic links") from None
+        _require_below(found, name, folder)
+        return found
+
+    def _file(self, path: str) -> bytes:
+        name = short(path)
+        try:
+            found = self._below(path, name)
+            file = os.open(found, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         except (OSError, UnicodeError) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise CannotRead(f"open {name}: {why[:1].lower()}{why[1:]}") from None
@@ -68,7 +89,7 @@ class Sources:
             raise CannotRead(f"open {name}: that is no regular file")
         with os.fdopen(file, "rb") as opened:
             # nor has a folder on the way to it
-            _require_below(Path(f"/proc/self/fd/{file}").readlink(), name, folder)
+            _require_below(Path(f"/proc/self/fd/{file}").readlink(), name, self._folder.resolve())
             body = opened.read(MOST_BYTES + 1)
         if len(body) > MOST_BYTES:
             raise CannotRead(f"{name} is larger than {MOST_BYTES} bytes")

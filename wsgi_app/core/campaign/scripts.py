@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Sequence
 from textwrap import dedent
 
+from wsgi_app.core.shelltext import REPORT_LOG, SYNC
+
 #: bytes of a command's output that are reported as a log, and how those logs are called
 LONGEST_OUTPUT = 65536
 OUTPUT_LOGS = ("stdout.log", "stderr.log")
@@ -28,17 +30,6 @@ _FAIL = """
 """
 
 _COPY = """
-    # report_log FILE
-    report_log() {
-        if command -v tackroom-report >/dev/null 2>&1; then
-            tackroom-report --log "$1"
-        elif command -v rstrnt-report-log >/dev/null 2>&1; then
-            rstrnt-report-log -l "$1" >/dev/null
-        else
-            echo "${1##*/} is not reported: there is neither tackroom-report nor rstrnt-report-log" >&2
-        fi
-    }
-
     # copy NAME: pass on what comes through the pipe NAME.in, and keep the beginning; each block of dd has at least one
     # byte, and is written at once
     copy() {
@@ -75,49 +66,7 @@ _COLLECT = """
 """
 
 _WAIT = """
-    state=STATE
-    if command -v tackroom-sync >/dev/null 2>&1; then
-        answer=$(tackroom-sync wait "$state" --any) || exit
-    else
-        command -v curl >/dev/null 2>&1 || { echo "neither tackroom-sync nor curl is here" >&2; exit 127; }
-        # the recipe's URL as restraint has it, with the key as userinfo
-        config=${RESTRAINT_CONFIG:-/etc/restraint/config.conf}
-        url=
-        [ ! -r "$config" ] || url=$(sed -n 's/^recipe_url *= *//p' "$config" | tail -n 1)
-        if [ -z "$url" ] && [ -n "$BEAKER_LAB_CONTROLLER_URL" ]; then
-            url=${BEAKER_LAB_CONTROLLER_URL%/}/recipes/${BEAKER_RECIPE_ID:-$RSTRNT_RECIPEID}
-        fi
-        [ -n "$url" ] || { echo "neither $config nor BEAKER_LAB_CONTROLLER_URL names the recipe" >&2; exit 2; }
-        user=
-        rest=${url#*://}
-        case ${rest%%/*} in
-        *@*)
-            user=${rest%%@*}
-            rest=${rest#*@}
-            ;;
-        esac
-        recipe=${url%%://*}://${rest%/}
-        while :; do
-            # the key is in no command line
-            answer=$({
-                printf 'url = "%s/sync/%s?any=1&timeout=30"\\n' "$recipe" "$state"
-                [ -z "$user" ] || printf 'user = "%s"\\n' "$user"
-            } | curl -q -sS -K - --max-time 60 -w '\\n%{http_code}')
-            case $answer in
-            *'"reached": true'*'
-    200' | *'"reached":true'*'
-    200') break ;;
-            *'
-    4'??)
-                echo "refused: $answer" >&2
-                exit 4
-                ;;
-            *'
-    200') ;;
-            *) sleep 5 ;;
-            esac
-        done
-    fi
+    answer=$(sync_wait STATE --any) || exit
     printf '%s\\n' "$answer"
     # the controller has reported what came of it; the exit status says the same
     case $answer in
@@ -137,7 +86,7 @@ def run_command(argv: Sequence[str], directory: str = "", *, stdout: bool = Fals
     if not kept:
         return "\n".join([*body, _enter(directory), f"exec {shlex.join(argv)}", ""])
     # each block of dd may be as short as one byte
-    body.append(dedent(_COPY).replace("KEPT", str(LONGEST_OUTPUT)))
+    body.append(REPORT_LOG + dedent(_COPY).replace("KEPT", str(LONGEST_OUTPUT)))
     body += [f"copy {name}" for name in kept]
     streams = {"stdout": '>"$place/stdout.in"', "stderr": '2>"$place/stderr.in"'}
     body.append("(\n" + _enter(directory) + f"\nexec {shlex.join(argv)}\n) " + " ".join(streams[name] for name in kept))
@@ -171,7 +120,7 @@ def fail(path: str, message: str) -> str:
 
 def await_word(state: str) -> str:
     """Return a script that waits for what the controller says as a sync state of the recipe: letters, digits, `-`."""
-    return "#!/bin/sh\n" + dedent(_WAIT).replace("STATE", state, 1)
+    return "#!/bin/sh\n" + SYNC + dedent(_WAIT).replace("STATE", state, 1)
 
 
 def _begin(directory: str) -> str:

@@ -1,0 +1,2 @@
+. "${0%/*}/lava-common-functions"
+cat "$LAVA_HOME/self"
