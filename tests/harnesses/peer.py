@@ -165,6 +165,8 @@ class Peer:
         members = {RECIPE: "box", **self.others}
         if "role" in query and query["role"] != "RECIPE_MEMBERS":
             members = {number: name for number, name in members.items() if name in (self.roles or {})[query["role"]]}
+        if query.get("others") == "1":
+            members.pop(RECIPE, None)
         any_one = query.get("any") == "1"
 
         def missing() -> list[int]:

@@ -42,15 +42,17 @@ def test_set_and_wait(make_peer: MakePeer, begin: Begin) -> None:
 
 def test_roles_and_any(make_peer: MakePeer, begin: Begin) -> None:
     """A wait can be for those of a role, or for any one."""
-    script = "tackroom-sync wait A --role CLIENTS; tackroom-sync wait A --any; echo exit $?"
+    waits = ("--role CLIENTS", "--any", "--any --others")
+    script = "; ".join(f"tackroom-sync wait A {words}" for words in waits) + "; echo exit $?"
     peer = make_peer(task(11, script=script))
     peer.others, peer.roles = OTHERS, {"SERVERS": ["box", "host-b"], "CLIENTS": ["host-c"]}
     peer.arrive("A", 18, "c")
     assert begin(peer).wait() == 0
-    assert output(peer) == '{"18": "c"}\n{"18": "c"}\nexit 0\n'
+    assert output(peer) == '{"18": "c"}\n' * 3 + "exit 0\n"
     assert [query for _, query in peer.waits] == [
         {"role": "CLIENTS", "timeout": "30"},
         {"any": "1", "timeout": "30"},
+        {"any": "1", "others": "1", "timeout": "30"},
     ]
 
 

@@ -24,6 +24,7 @@ from wsgi_app.errors import (
     TooManySyncStates,
 )
 from wsgi_app.model import RECIPE_MEMBERS, STANDALONE, Attendant, Caller, Recipe
+from wsgi_app.states import Cause
 from wsgi_app.store import jobs, recipes, sync
 from wsgi_app.store.sync import Tally
 
@@ -40,11 +41,19 @@ _STATE = re.compile(r"[^/\x00-\x1f\x7f-\x9f]+", re.DOTALL)
 
 @frozen
 class Meeting:
-    """What somebody waits for: a state, and whom to reach it (of that role, None: all; `any_one` of them)."""
+    """What somebody waits for: a state, and whom to reach it (of that role, None: all; `any_one` of them).
+
+    `others_of` is a recipe that is not waited for: the one that waits, when only others count.
+    """
 
     state: str
     role: str | None
     any_one: bool
+    others_of: int | None = None
+
+    def tally(self, tx: Connection, group: int) -> Tally:
+        """Count those of a set who are waited for."""
+        return sync.tally(tx, group, self.state, self.role, but=self.others_of)
 
     def reached(self, tally: Tally) -> bool:
         """Return whether those are there who are waited for."""
@@ -59,8 +68,11 @@ class Meeting:
         return not (self.reached(tally) or self.hopeless(tally))
 
     def subject(self, group: int) -> Subject:
-        """Return what wakes those who wait for it: the arrival that decides, and no other."""
-        return Subject("sync", (group, self.state, self.role, self.any_one))
+        """Return what wakes those who wait for it: the arrival that decides, and no other.
+
+        Who waits for the others is woken by each arrival: those of one are not those of another.
+        """
+        return Subject("sync", (group, self.state, self.role, self.any_one or self.others_of is not None))
 
 
 def decided(data: Mapping[str, Any]) -> Iterator[Subject]:
@@ -126,16 +138,34 @@ class Sync:
             return new
 
     def wait(
-        self, caller: Caller, recipe: int, state: str, *, role: str | None, any_one: bool, seconds: float
+        self,
+        caller: Caller,
+        recipe: int,
+        state: str,
+        *,
+        role: str | None,
+        any_one: bool,
+        seconds: float,
+        others: bool = False,
     ) -> Attendance:
         """Wait until every recipe of the set (of that role; or any one of them) is there; at most so many seconds.
 
-        The caller's recipe is one of them. A role is a recipe's own or that of one of its tasks; `RECIPE_MEMBERS` is
-        everyone. Raises `BadSyncState`, `Invalid` for a role that nobody has, `RecipeFinished`, `DeadPeer`, and
-        `TooManyWaiters` when it would have to wait.
+        The caller's recipe is one of them, unless only the `others` count. A role is a recipe's own or that of one of
+        its tasks; `RECIPE_MEMBERS` is everyone. Raises `BadSyncState`, `Invalid` when there is nobody to wait for (a
+        role that nobody has), `RecipeFinished`, `DeadPeer`, and `TooManyWaiters` when it would have to wait.
         """
         _check_state(state)
-        meeting = Meeting(state, None if role == RECIPE_MEMBERS else role, any_one)
+        meeting = Meeting(state, None if role == RECIPE_MEMBERS else role, any_one, recipe if others else None)
+        try:
+            return self._wait(caller, recipe, meeting, seconds)
+        except DeadPeer:
+            # should it be aborted now, that is why
+            with self._ground.change() as change:
+                if recipes.is_live(change.tx, recipe):
+                    recipes.update_recipe(change.tx, recipe, cause=Cause.PEER)
+            raise
+
+    def _wait(self, caller: Caller, recipe: int, meeting: Meeting, seconds: float) -> Attendance:
         found = self._attendance(caller, recipe, meeting)
         if found.reached or seconds <= 0:
             return found
@@ -150,7 +180,7 @@ class Sync:
 
         def look() -> Attendance | None:
             with self._ground.read() as tx:
-                undecided = meeting.undecided(sync.tally(tx, group, state, meeting.role))
+                undecided = meeting.undecided(meeting.tally(tx, group))
                 if undecided and recipes.is_live(tx, recipe):
                     return None
             return self._attendance(caller, recipe, meeting)
@@ -160,14 +190,14 @@ class Sync:
             reached = self._ground.notifier.wait(subjects, look, seconds, holder=("recipe", recipe), begun=begun)
         except TackroomError:
             if marked:
-                self._unmark(recipe, state)
+                self._unmark(recipe, meeting.state)
             raise
         if reached is None:
             # it counts as waiting for a little longer: it is about to call again
             return self._attendance(caller, recipe, meeting)
-        if meeting.role is not None or any_one:
+        if meeting.role is not None or meeting.any_one or meeting.others_of is not None:
             # whoever completes the set has unmarked all who wait for all of it
-            self._unmark(recipe, state)
+            self._unmark(recipe, meeting.state)
         return reached
 
     def overview(self, caller: Caller, recipe: int, *, after: str = "", limit: int = 100) -> Overview:
@@ -192,7 +222,7 @@ class Sync:
         """Note that a recipe waits, which counts as past its watchdog when its peers are."""
         with self._ground.change() as change:
             # who came meanwhile has unmarked those who waited, and will not do it again
-            if meeting.undecided(sync.tally(change.tx, group, meeting.state, meeting.role)):
+            if meeting.undecided(meeting.tally(change.tx, group)):
                 until = change.now + seconds + BETWEEN_CALLS
                 recipes.update_recipe(change.tx, recipe, waits_for=meeting.state, waits_until=until)
 
@@ -209,8 +239,11 @@ class Sync:
             if meeting.role is not None:
                 players = sync.players(tx, found.recipe_set, meeting.role)
                 wanted = [one for one in wanted if one.recipe in players]
+                if not wanted:
+                    raise Invalid(f"no recipe of the set has the role {meeting.role!r}", field="role")
+        wanted = [one for one in wanted if one.recipe != meeting.others_of]
         if not wanted:
-            raise Invalid(f"no recipe of the set has the role {meeting.role!r}", field="role")
+            raise Invalid("there are no others to wait for", field="others")
         there = tuple(one for one in wanted if one.there is not None)
         missing = tuple(one for one in wanted if one.there is None)
         dead = [one for one in missing if one.status.finished]

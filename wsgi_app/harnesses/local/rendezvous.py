@@ -59,7 +59,7 @@ class Rendezvous:
         if name not in self._waits:
             try:
                 state = str(request["state"])
-                query = {"any": "1"} if request["any"] else {}
+                query = {name: "1" for name in ("any", "others") if request.get(name)}
                 if request["role"] is not None:
                     query["role"] = str(request["role"])
                 until = None if request["until"] is None else float(request["until"])

@@ -66,7 +66,7 @@ class TaskRun:
             between=self._tick,
         )
         rendezvous = Rendezvous(controller, recipe.id, self._lease.look, self._note)
-        self._spool = Spool(self._home / "spool", self._reports, rendezvous)
+        self._spool = Spool(self._home / "spool", self._reports, rendezvous, self._abort)
         self._process: TaskProcess | None = None
         self._upload_at = 0.0
 
@@ -142,10 +142,19 @@ class TaskRun:
             ended = process.poll()
             self._spool.work()
             self._tick()
+            if self._run.ends_recipe:
+                self._kill(SHORT_PATIENCE, None)
+                self._end("Aborted", self._run.message)
+                return
             if ended is not None:
                 break
             time.sleep(POLL)
         self._judge(ended)
+
+    def _abort(self, message: str) -> None:
+        """Note that the task wants its recipe to end."""
+        self._run.ends_recipe, self._run.message = True, message
+        self._around.store.save()
 
     def _judge(self, ended: Ended) -> None:
         if ended.exit is None:

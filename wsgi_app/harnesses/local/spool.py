@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from wsgi_app.harnesses.local.removal import remove
 from wsgi_app.harnesses.local.rendezvous import Rendezvous
 from wsgi_app.harnesses.local.reports import Reports
-from wsgi_app.harnesses.local.request import ANSWER, REQUEST, WRONG_USE, Reply, abandoned
+from wsgi_app.harnesses.local.request import ANSWER, DONE, REQUEST, WRONG_USE, Reply, abandoned
 from wsgi_app.harnesses.local.state import write_durably
 
 
 class Spool:
-    """The requests of one task, oldest first; one that waits keeps none of the others waiting."""
+    """The requests of one task, oldest first; one that waits keeps none of the others waiting.
 
-    def __init__(self, directory: Path, reports: Reports, rendezvous: Rendezvous) -> None:
+    `abort` hears why the recipe is to be aborted.
+    """
+
+    def __init__(self, directory: Path, reports: Reports, rendezvous: Rendezvous, abort: Callable[[str], None]) -> None:
         self._directory = directory
         self._reports = reports
         self._rendezvous = rendezvous
+        self._abort = abort
 
     def work(self) -> None:
         """Work off every request that is there, as far as it can be."""
@@ -52,6 +57,9 @@ class Spool:
             return self._rendezvous.set(request)
         if verb == "wait":
             return self._wait(file, request)
+        if verb == "abort":
+            self._abort(str(request.get("message")).encode("utf-8", "replace").decode())
+            return Reply(DONE)
         return Reply(WRONG_USE, "not a request")
 
     def _wait(self, file: Path, request: dict[str, Any]) -> Reply | None:

@@ -32,7 +32,7 @@ def main(spool: str, arguments: list[str]) -> int:
         # The clock is the machine's own, so the limit holds for a harness that is started meanwhile.
         until = None if limit is None else time.monotonic() + limit
         patience = None if limit is None else limit + SLACK
-        request.update(role=options.role, any=options.any, until=until)
+        request.update(role=options.role, any=options.any, others=options.others, until=until)
     reply = ask(Path(spool), request, patience)
     if reply.output:
         sys.stdout.write(reply.output + "\n")
@@ -84,5 +84,6 @@ def _parser() -> argparse.ArgumentParser:
     wait.add_argument("state", type=_state, metavar="STATE", help="as somebody sets it")
     wait.add_argument("--role", help="wait only for those that have this role")
     wait.add_argument("--any", action="store_true", help="one of them is enough")
+    wait.add_argument("--others", action="store_true", help="this recipe itself does not count")
     wait.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="wait no longer")
     return parser

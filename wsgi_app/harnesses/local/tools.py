@@ -11,7 +11,7 @@ _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from wsgi_app.harnesses.local.{module} import main; sys.exit(main(sys.argv[2], sys.argv[3:]))"
 )
-MODULES = {"tackroom-report": "report", "tackroom-sync": "sync"}
+MODULES = {"tackroom-abort": "abort", "tackroom-report": "report", "tackroom-sync": "sync"}
 
 
 def install(directory: Path, spool: Path) -> None:

@@ -40,6 +40,7 @@ class Sync:
             state,
             role=request.text("role"),
             any_one=request.flag("any"),
+            others=request.flag("others"),
             seconds=request.number("timeout", WAIT, least=0, most=LONGEST_WAIT),
         )
         return web.json_response(
