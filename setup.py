@@ -32,6 +32,8 @@ setup(
     packages=find_packages(include=["wsgi_app", "wsgi_app.*"]),
     package_data={
         "wsgi_app": ["py.typed"],
+        "wsgi_app.documents.lavajob.shell": ["*.sh"],
+        "wsgi_app.protocols.lava": ["templates/*.css", "templates/*.html"],
         "wsgi_app.protocols.native": ["openapi.yaml"],
         "wsgi_app.store": ["migrations/*.mako"],
     },
@@ -50,6 +52,7 @@ setup(
         # services/accepting.py and worker.py stand on its threaded worker
         "gunicorn>=27,<28",
         "inotify-simple>=2.0",
+        "jinja2>=3.1",
         "lxml>=5.3",
         "prometheus-client>=0.21",
         "pyyaml>=6.0",
@@ -66,6 +69,7 @@ setup(
             "python-subunit>=1.4.4",
             "schemathesis>=4.4",
             "setuptools>=70",
+            "tap.py[yaml]>=3.2",
             "pytest>=8.3",
             "pytest-randomly>=3.16",
             "pytest-timeout>=2.3",

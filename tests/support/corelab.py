@@ -1,11 +1,13 @@
 """Core over a fresh data directory, without processes: for tests of what stands on core directly."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import field, frozen
 
 from wsgi_app.config import Config
-from wsgi_app.core.gateway import Gateway
+from wsgi_app.core.gateway import Gateway, open_gateway
 from wsgi_app.model import Caller, Declaration, Log, LogAddress, Recipe, Result, System
 from wsgi_app.states import LogState, SystemHealth, TaskStatus
 from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
@@ -78,3 +80,14 @@ class CoreLab:
     def gate_holds(self, recipe: Recipe, name: str) -> bool:
         """Whether the recipe's gate has this file."""
         return (self.config.gate / str(recipe.id) / name).is_file()
+
+
+@contextmanager
+def core_lab(place: Path) -> Iterator[CoreLab]:
+    """A fresh lab in this directory, without an indexer."""
+    config = Config(data=place / "data", quiet_seconds=0.1)
+    gateway = open_gateway(config)
+    gateway.access.issue_admin_token()
+    token = config.admin_token.read_text().strip()
+    yield CoreLab(config, gateway, Caller(f"Bearer {token}", "127.0.0.1"))
+    gateway.close()

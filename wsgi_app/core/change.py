@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from wsgi_app.clock import Clock, SteadyClock
 from wsgi_app.config import Config
 from wsgi_app.core import disk
+from wsgi_app.core.checkpoints import Checkpoints
 from wsgi_app.core.gate import Gate
 from wsgi_app.core.notifier import Notifier
 from wsgi_app.model import Recipe, Result, Task
@@ -134,6 +135,8 @@ class Ground:
     gate: Gate
     clock: Clock
     notifier: Notifier
+    #: where the lines of growing logs begin
+    checkpoints: Checkpoints = field(factory=Checkpoints)
 
     @contextmanager
     def change(self) -> Iterator[Change]:

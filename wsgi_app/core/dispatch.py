@@ -8,7 +8,7 @@ from wsgi_app.core.campaign import course
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.ending import end_recipes
 from wsgi_app.errors import Conflict, Invalid, NotFound
-from wsgi_app.states import TaskStatus
+from wsgi_app.states import Cause, TaskStatus
 from wsgi_app.store import campaigns, recipes
 
 log = logging.getLogger(__name__)
@@ -44,4 +44,11 @@ def _give_up(change: Change, ground: Ground, job: int, message: str) -> None:
     course.fail(change, job, message)
     grace = ground.config.grace_seconds
     unfinished = recipes.unfinished_of(change.tx, job)
-    end_recipes(change, unfinished, TaskStatus.ABORTED, message, grace=lambda recipe: 0 if recipe.reserved else grace)
+    end_recipes(
+        change,
+        unfinished,
+        TaskStatus.ABORTED,
+        message,
+        grace=lambda recipe: 0 if recipe.reserved else grace,
+        cause=Cause.LAB,
+    )

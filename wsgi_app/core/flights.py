@@ -2,7 +2,8 @@
 
 A start has a token, by which `Jobs.submit` knows it again (its idempotency key). The token lies in a file of its own
 until the first of those who fly with it has landed; whoever comes meanwhile flies with the same. A process that is
-killed leaves its token behind, and its next identical start goes on with it.
+killed leaves its token behind, and its next identical start goes on with it. So it is with an answer that may not have
+reached its caller, where whoever takes the call can tell: the token stays for a while.
 """
 
 import fcntl
@@ -10,7 +11,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +20,10 @@ from wsgi_app.core.filecopy import make_directory
 
 #: seconds after which a start that was killed is none that anybody still waits for
 ABANDONED = 60.0
+
+
+def _no_longer() -> float:
+    return 0.0
 
 
 class Flights:
@@ -30,8 +35,11 @@ class Flights:
         self._next_sweep = 0.0
 
     @contextmanager
-    def flight(self, who: str, what: bytes) -> Iterator[str]:
-        """Be in flight: yields the token that all have who start the same meanwhile. Raises as the disk does."""
+    def flight(self, who: str, what: bytes, keep: Callable[[], float] = _no_longer) -> Iterator[str]:
+        """Be in flight: yields the token that all have who start the same meanwhile. Raises as the disk does.
+
+        At its end `keep` says for how many seconds more (`ABANDONED` at most) whoever starts the same gets the token.
+        """
         name = hashlib.sha256(b"%d %b %b" % (len(who.encode()), who.encode(), what)).hexdigest()
         path = self._directory / name
         with disk.trouble("the starts in flight"):
@@ -40,7 +48,7 @@ class Flights:
             yield token
         finally:
             with disk.trouble("the starts in flight"):
-                self._land(path, descriptor)
+                self._land(path, descriptor, keep())
 
     def _board(self, path: Path) -> tuple[int, str]:
         make_directory(self._directory)
@@ -60,11 +68,16 @@ class Flights:
                 raise
         return descriptor, token
 
-    def _land(self, path: Path, descriptor: int) -> None:
+    def _land(self, path: Path, descriptor: int, kept: float) -> None:
         try:
             with self._alone(), suppress(FileNotFoundError):
                 # else another has landed before, and this may be somebody's next flight
-                if path.stat().st_ino == os.fstat(descriptor).st_ino:
+                if path.stat().st_ino != os.fstat(descriptor).st_ino:
+                    return
+                if kept > 0:
+                    left = time.time() - ABANDONED + kept
+                    os.utime(descriptor, (left, left))
+                else:
                     path.unlink()
         finally:
             os.close(descriptor)

@@ -9,6 +9,7 @@ from wsgi_app.config import Config
 from wsgi_app.core.access import Access
 from wsgi_app.core.archives import Archives
 from wsgi_app.core.campaign.campaigns import Campaigns
+from wsgi_app.core.cases import Cases
 from wsgi_app.core.census import Census
 from wsgi_app.core.change import Ground
 from wsgi_app.core.drift import Drift
@@ -19,12 +20,15 @@ from wsgi_app.core.gateimage import GateImage
 from wsgi_app.core.installs import Installs
 from wsgi_app.core.jobs import Jobs
 from wsgi_app.core.lab import TheLab
+from wsgi_app.core.listing import Listing
 from wsgi_app.core.logs import Logs
+from wsgi_app.core.machines import Machines
 from wsgi_app.core.notifier import News, Notifier, Subject
 from wsgi_app.core.portwaits import PortWaits
 from wsgi_app.core.queue import Queue
 from wsgi_app.core.readiness import Readiness
 from wsgi_app.core.recipes import Recipes
+from wsgi_app.core.records import Records
 from wsgi_app.core.restored import Restored
 from wsgi_app.core.results import Results
 from wsgi_app.core.steps import Steps
@@ -53,13 +57,17 @@ class Gateway:
 
     jobs: Jobs
     campaigns: Campaigns
+    listing: Listing
     recipes: Recipes
     archives: Archives
     tasks: Tasks
     results: Results
     logs: Logs
+    records: Records
+    cases: Cases
     lab: TheLab
     systems: Systems
+    machines: Machines
     queue: Queue
     sync: Sync
     port_waits: PortWaits
@@ -129,16 +137,21 @@ def open_gateway(config: Config, clock: Clock | None = None) -> Gateway:
     steps.follow()
     access = Access(ground)
     systems = Systems(ground, access)
+    records = Records(ground, access)
     return Gateway(
         Jobs(ground, access),
         Campaigns(ground, access),
+        Listing(ground, access),
         Recipes(ground, access),
         Archives(ground),
         Tasks(ground, access),
         Results(ground, access),
         Logs(ground, access),
+        records,
+        Cases(ground, access, records),
         TheLab(ground, access),
         systems,
+        Machines(ground, access, systems),
         Queue(ground, access),
         Sync(ground, access),
         PortWaits(ground),

@@ -4,7 +4,7 @@ from typing import Any
 
 from attrs import evolve
 
-from wsgi_app.core import access
+from wsgi_app.core import access, heartbeat
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Ground
 from wsgi_app.core.dispatch import dispatch
@@ -24,6 +24,11 @@ class TheLab:
         """Return it as it is."""
         with self._ground.read() as tx:
             return lab.load_lab(tx)
+
+    def heard(self) -> float | None:
+        """Return when the controller's timer last gave a sign of life, None when it does not run, or hangs."""
+        beat = heartbeat.last(self._ground.config.run / heartbeat.TIMER)
+        return None if beat is None or beat.stale else self._ground.clock() - beat.age
 
     def change(self, caller: Caller, **values: Any) -> Lab:
         """Change health, description or `most_recipes` (admins only), and give out what may be given now."""

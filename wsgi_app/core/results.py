@@ -13,7 +13,7 @@ from wsgi_app.core.idempotency import Once
 from wsgi_app.errors import NoSuchJob, NoSuchRecipe, TaskFinished, TooManyResults
 from wsgi_app.model import Caller, Result
 from wsgi_app.states import ResultValue
-from wsgi_app.store import jobs, recipes, results
+from wsgi_app.store import jobs, listing, recipes, results
 
 #: characters of a result's message, and of its path, that are kept
 LONGEST_MESSAGE = 4000
@@ -119,9 +119,10 @@ class Results:
     def of_job(
         self, caller: Caller, job: int, wanted: ResultFilter = ALL, *, after: int = 0, limit: int = 100
     ) -> list[Result]:
-        """Return a job's results in order of id, those behind `after`."""
+        """Return a job's results in order of id, those behind `after`; `job`: its number, or that of anything of it."""
         with self._ground.read() as tx:
-            if not jobs.exists(tx, job):
+            number = listing.job_of_any(tx, job)
+            if number is None:
                 raise NoSuchJob
-            self._access.require_reader(tx, caller, jobs.load_job_row(tx, job))
-            return results.load_results(tx, results.of_job(job), *wanted.conditions(), after=after, limit=limit)
+            self._access.require_reader(tx, caller, jobs.load_job_row(tx, number))
+            return results.load_results(tx, results.of_job(number), *wanted.conditions(), after=after, limit=limit)

@@ -3,6 +3,7 @@
 from attrs import frozen
 
 from wsgi_app.campaign import Campaign, TargetList
+from wsgi_app.core import metadata
 from wsgi_app.errors import Invalid
 from wsgi_app.submitted import NewJob, NewRecipe, NewTask
 
@@ -39,6 +40,7 @@ def check(new: NewJob) -> None:
     if not 0 <= new.priority <= 100:
         raise Invalid("priority is 0 to 100", field="priority")
     check_length(new.name, "name")
+    metadata.check(new.metadata)
     if new.campaign is not None:
         _check_campaign(new.campaign)
     if not new.recipe_sets and new.campaign is None:

@@ -90,6 +90,24 @@ class Systems:
                 dispatch(change, self._ground)
         return self.get(name)
 
+    def tag(self, caller: Caller, name: str, *, add: str | None = None, remove: str | None = None) -> System:
+        """Give a system a tag that it has not, or take one from it that it has (admins only)."""
+        with self._ground.change() as change:
+            self._access.require(change.tx, caller, access.ADMIN)
+            found = systems.load_system(change.tx, name)
+            if found is None:
+                raise NoSuchSystem
+            tags = [tag for tag in found.tags if tag != remove]
+            if add is not None and add not in tags:
+                tags.append(add)
+            if tuple(tags) == found.tags:
+                return found
+            systems.update_system(change.tx, name, tags=tags)
+            changed = evolve(found, tags=tuple(tags))
+            change.event("system", None, name=name, state=self.state(changed), health=changed.health)
+            dispatch(change, self._ground)
+            return changed
+
     def remove(self, caller: Caller, name: str) -> None:
         """Forget a system (admins only). Raises `SystemBusy` while it holds a recipe."""
         with self._ground.change() as change:

@@ -71,6 +71,8 @@ class Tasks:
     def _start(self, change: Change, recipe: Recipe, task: Task) -> None:
         if task.status is not TaskStatus.RUNNING:
             recipes.update_task(change.tx, task.id, status=TaskStatus.RUNNING, started=change.now)
+            # whomever the task before waited for in vain, it goes on
+            recipes.update_recipe(change.tx, recipe.id, cause=None)
             change.task_event(recipe, task, status=TaskStatus.RUNNING)
             lifecycle.refresh(change, recipe.id)
         recipes.update_recipe(change.tx, recipe.id, watchdog=change.now + self._ground.config.watchdog_seconds)

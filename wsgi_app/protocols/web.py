@@ -145,15 +145,23 @@ class Route:
 
 
 class Face:
-    """A WSGI application made of routes; `refuse` turns a typed error or an HTTP exception into a response."""
+    """A WSGI application made of routes; `refuse` turns a typed error or an HTTP exception into a response.
 
-    def __init__(self, routes: Sequence[Route], refuse: Callable[[Exception], Response]) -> None:
+    `converters` are for variables of the rules besides `id` and `rest`.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        refuse: Callable[[Exception], Response],
+        converters: Mapping[str, type[BaseConverter]] | None = None,
+    ) -> None:
         #: what it answers, in the order of precedence
         self.routes = tuple(routes)
         # no redirects: clients take a 3xx to PUT or POST for a failure that passes (harness-beaker.md 0.3)
         self._map = Map(
             [Rule(route.rule, methods=route.methods, endpoint=route.handler) for route in routes],
-            converters={"id": _Id, "rest": _Rest},
+            converters={"id": _Id, "rest": _Rest, **(converters or {})},
             strict_slashes=False,
             merge_slashes=False,
             redirect_defaults=False,

@@ -50,6 +50,7 @@ def test_smallest_job(web: TestApp, admin: dict[str, str], system: str) -> None:
         "finished": None,
         "retry_of": None,
         "campaign": False,
+        "metadata": {},
         "earlier_sets": 0,
         "upcoming": None,
         "warnings": [],
@@ -71,6 +72,7 @@ def test_smallest_job(web: TestApp, admin: dict[str, str], system: str) -> None:
         "damaged": 0,
         "result": "New",
         "reason": None,
+        "cause": None,
         "watchdog": None,
         "max_seconds": None,
         "stop_on_fail": False,
@@ -189,7 +191,7 @@ def test_wrong_xml(web: TestApp, admin: dict[str, str], body: bytes, field: str 
 
 def test_other_kind(web: TestApp, admin: dict[str, str]) -> None:
     """A job of another content type is 415."""
-    error = web.post("/jobs/", b"a: b", headers={**admin, "Content-Type": "text/yaml"}, status=415).json["error"]
+    error = web.post("/jobs/", b"a,b", headers={**admin, "Content-Type": "text/csv"}, status=415).json["error"]
     assert error["code"] == "http.unsupported-media-type"
 
 

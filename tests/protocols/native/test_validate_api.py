@@ -86,7 +86,8 @@ def test_what_it_would_be(
 ) -> None:
     """Every kind of document is counted, and none is stored."""
     answer = web.post("/jobs/validate", body, headers={**admin, "Content-Type": kind}, status=200).json
-    assert {**said, "name": "n"} == {name: value for name, value in answer.items() if name != "warnings"}
+    assert {**said, "name": "n"} == {name: answer[name] for name in ("name", "recipe_sets", "tests", "tasks")}
+    assert len(answer["advice"]) == said["recipe_sets"]
     assert len(answer["warnings"]) == (kind == DESCRIPTOR)
     assert stored(web) == []
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from attrs import evolve
 from werkzeug.wrappers import Response
 
 from wsgi_app.clock import Clock
@@ -10,7 +11,9 @@ from wsgi_app.core.gateway import Gateway
 from wsgi_app.core.results import ResultFilter, Source
 from wsgi_app.core.sources import Sources
 from wsgi_app.documents import jobjson, jobxml, logjson
-from wsgi_app.documents.descriptor import read_descriptor
+from wsgi_app.documents.descriptor import MEDIA_TYPE, read_descriptor
+from wsgi_app.documents.lavajob import YAML_TYPES, read_lava_job
+from wsgi_app.documents.original import document_of
 from wsgi_app.model import Job, Result
 from wsgi_app.protocols import web
 from wsgi_app.protocols.native import wire
@@ -18,9 +21,6 @@ from wsgi_app.protocols.native.wire import LARGEST_ID, LARGEST_PAGE, LONGEST_WAI
 from wsgi_app.protocols.web import Request
 from wsgi_app.states import LogState, RecipeStatus, ResultValue
 from wsgi_app.submitted import NewJob
-
-#: of a descriptor in JSON, as ConTest's clients send it in a form
-DESCRIPTOR = "application/vnd.contest.job+json"
 
 
 class Jobs:
@@ -35,7 +35,8 @@ class Jobs:
             web.JSON: jobjson.parse_job,
             "application/xml": jobxml.parse_job,
             "text/xml": jobxml.parse_job,
-            DESCRIPTOR: lambda body: read_descriptor(body, sources),
+            MEDIA_TYPE: lambda body: read_descriptor(body, sources),
+            **dict.fromkeys(YAML_TYPES, lambda body: read_lava_job(body, sources)),
         }
 
     def submit(self, request: Request) -> Response:
@@ -45,7 +46,7 @@ class Jobs:
 
     def validate(self, request: Request) -> Response:
         """POST /jobs/validate."""
-        return web.json_response(wire.new_job_value(self._gateway.jobs.validate(request.caller, self._reader(request))))
+        return web.json_response(wire.advice_value(self._gateway.jobs.advise(request.caller, self._reader(request))))
 
     def retry(self, request: Request, job: int) -> Response:
         """POST /jobs/J/retry."""
@@ -130,7 +131,13 @@ class Jobs:
         """Return what reads the job in the body. Raises `UnsupportedMediaType`."""
         web.check_type(request, *self._parsers)
         parse = self._parsers[request.mimetype]
-        return lambda: parse(request.get_data())
+
+        def read() -> NewJob:
+            body = request.get_data()
+            new = parse(body)
+            return new if new.document is not None else evolve(new, document=document_of(request.mimetype, body))
+
+        return read
 
     def _made(self, job: Job) -> Response:
         location = f"{self._config.prefix}jobs/{job.id}"

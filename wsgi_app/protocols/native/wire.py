@@ -5,13 +5,13 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from wsgi_app.clock import rfc3339
+from wsgi_app.core.advice import Advice, Prospect
 from wsgi_app.core.summary import RecipeSummary, Summary
 from wsgi_app.documents import jobjson
 from wsgi_app.model import Event, Lab, Result, System
 from wsgi_app.protocols import web
 from wsgi_app.protocols.web import Request
 from wsgi_app.states import SystemState
-from wsgi_app.submitted import NewJob
 
 STATUS = web.STATUS
 
@@ -47,6 +47,8 @@ def result_value(result: Result) -> dict[str, Any]:
         "path": result.path or "/",
         "result": result.result,
         "score": result.score,
+        "measurement": result.measurement,
+        "units": result.units,
         "message": result.message,
         "source": result.source,
         "log": result.log,
@@ -55,8 +57,9 @@ def result_value(result: Result) -> dict[str, Any]:
     }
 
 
-def new_job_value(new: NewJob) -> dict[str, Any]:
-    """Return the JSON value of what a job would be; the tasks of a campaign are the steps of its tests."""
+def advice_value(advice: Advice) -> dict[str, Any]:
+    """Return the JSON value of what a job would be and what would await it; a campaign's tasks are its tests' steps."""
+    new = advice.job
     tasks = sum(len(recipe.tasks) for group in new.recipe_sets for recipe in group.recipes)
     tests = () if new.campaign is None else [test for test in new.campaign.tests if not test.disabled]
     return {
@@ -65,6 +68,22 @@ def new_job_value(new: NewJob) -> dict[str, Any]:
         "tests": len(tests),
         "tasks": tasks + sum(len(test.steps) for test in tests),
         "warnings": list(new.warnings),
+        "advice": [_prospect(one) for one in advice.prospects],
+    }
+
+
+def _prospect(one: Prospect) -> dict[str, Any]:
+    return {
+        "recipe_set": one.recipe_set,
+        "recipes": one.recipes,
+        "role": one.role,
+        "system": one.wish.system,
+        "requires": {"type": one.wish.type, "tags": sorted(one.wish.tags)},
+        "systems": one.systems,
+        "healthy": one.healthy,
+        "idle": one.idle,
+        "ahead": one.ahead,
+        "reason": one.reason,
     }
 
 

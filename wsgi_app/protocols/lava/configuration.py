@@ -1,0 +1,31 @@
+"""What LAVA calls configuration: the server's, and that with which a job ran on its device."""
+
+import socket
+from typing import Any
+
+import yaml
+
+from wsgi_app.config import Config
+from wsgi_app.core.machines import Machine
+
+
+def worker_name(config: Config) -> str:
+    """Return what the one worker is called that has all devices: this lab."""
+    return config.server_id or socket.gethostname()
+
+
+def master_config(config: Config) -> dict[str, Any]:
+    """Return what clients may want to know of the settings; no events are published by ZMQ."""
+    return {
+        "EVENT_SOCKET": "",
+        "EVENT_TOPIC": "",
+        "EVENT_NOTIFICATION": False,
+        "LOG_SIZE_LIMIT": min(config.max_log >> 20, 2**31 - 1),
+    }
+
+
+def device_text(machine: Machine) -> str:
+    """Return what is known of a device, as YAML."""
+    system = machine.system
+    told = {"hostname": system.name, "device_type": system.type, "tags": list(system.tags)}
+    return yaml.safe_dump(told, sort_keys=False)
