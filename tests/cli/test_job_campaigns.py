@@ -10,11 +10,13 @@ import click
 import pytest
 from click.testing import CliRunner
 from lab import Lab, running_lab
+from lavajob import FIRST
 from waiting import until
 
 from wsgi_app.cli import jobpages
+from wsgi_app.cli.advicetext import describe
 from wsgi_app.cli.client import Client
-from wsgi_app.cli.jobfile import DESCRIPTOR, JSON, XML, JobFile, read_job
+from wsgi_app.cli.jobfile import DESCRIPTOR, JSON, LAVA, XML, JobFile, read_job
 from wsgi_app.cli.main import tackroom
 
 YAML = """\
@@ -87,15 +89,18 @@ def test_what_a_job_would_be(lab: Lab, tmp_path: Path) -> None:
     assert (said.stdout, said.stderr) == ("Job nightly: 1 test, 1 step\n", "")
     ours = tmp_path / "ours.yaml"
     ours.write_text("name: o\nrecipe_sets: [{recipes: [{system: shown, tasks: [{name: a}, {name: b}]}]}]\n")
-    assert typed(lab, "job", "validate", str(ours)).stdout == "Job o: 1 recipe set, 2 tasks\n"
+    there = "1 recipe for system shown: 1 system fits, 1 healthy, 0 idle; nothing waits before it\n"
+    assert typed(lab, "job", "validate", str(ours)).stdout == f"Job o: 1 recipe set, 2 tasks\n{there}"
     xml = tmp_path / "job.xml"
     xml.write_text(
         '<job user="u"><recipeSet><recipe><hostRequires force="shown"/><task name="t"/></recipe></recipeSet></job>'
     )
     said = typed(lab, "job", "validate", str(xml))
-    assert said.stdout == "Job: 1 recipe set, 1 task\n"
+    assert said.stdout == f"Job: 1 recipe set, 1 task\n{there}"
     assert said.stderr.startswith("warning: line 1, ")
     told = json.loads(typed(lab, "job", "validate", str(ours), "--json").stdout)
+    [advice] = told.pop("advice")
+    assert [advice[word] for word in ("systems", "healthy", "ahead", "reason")] == [1, 1, 0, None]
     assert told == {"name": "o", "recipe_sets": 1, "tests": 0, "tasks": 2, "warnings": []}
     assert typed(lab, "job", "list", "--json").stdout == before
 
@@ -141,6 +146,10 @@ def test_what_is_no_job(lab: Lab, tmp_path: Path, name: str, text: str, said: st
         ("a.YAML", "{recipe_sets: 1}", '{"recipe_sets": 1}', JSON),
         ("a.yml", "TestDescriptors: [1]", '{"Version": "1.0", "TestDescriptors": [1]}', DESCRIPTOR),
         ("a.yml", "\ufeff\n <job/>", "\n <job/>", XML),
+        # a LAVA job goes as it is
+        ("a.yml", "# one\njob_name: a\nactions: [] # ä\n", "# one\njob_name: a\nactions: [] # ä\n", LAVA),
+        ("a", '{"job_name": 1, "actions": 2}', '{"job_name": 1, "actions": 2}', LAVA),
+        ("a.yml", "job_name: a\n", '{"job_name": "a"}', JSON),
     ],
 )
 def test_what_is_sent(tmp_path: Path, name: str, text: str, body: str, kind: str) -> None:
@@ -157,6 +166,47 @@ def test_files_without_a_job(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(click.ClickException, match=str(file)):
         read_job(file)
+
+
+def test_a_lava_job(lab: Lab, tmp_path: Path) -> None:
+    """It is looked at, refused with its path, and submitted as it is written."""
+    file = tmp_path / "job.yaml"
+    file.write_text(FIRST)
+    said = typed(lab, "job", "validate", str(file), status=1).stderr
+    assert "no system has type qemu" in said
+    file.write_text(FIRST.replace("device_type: qemu", "device: shown").replace("to: tmpfs", "to: moon"))
+    assert "actions[0].deploy.to" in str(typed(lab, "job", "submit", str(file), status=1).exception)
+    file.write_text(FIRST.replace("device_type: qemu", "device: shown"))
+    said = typed(lab, "job", "validate", str(file))
+    assert said.stdout.splitlines() == [
+        "Job QEMU pipeline, first job, ä: 1 recipe set, 1 task",
+        "1 recipe for system shown: 1 system fits, 1 healthy, 0 idle; nothing waits before it",
+    ]
+    assert "warning: actions[1].boot: nothing is booted" in said.stderr
+    number = typed(lab, "job", "submit", str(file)).stdout.strip()
+    assert "nothing waits" not in typed(lab, "job", "validate", str(file)).stdout
+    assert typed(lab, "job", "show", number).stdout.startswith(f"Job {number} QEMU pipeline, first job, ä")
+    typed(lab, "job", "cancel", number)
+
+
+def test_advice_in_words() -> None:
+    """A line for recipes that ask for the same: what they ask for, what there is, or why not."""
+    one = {
+        "recipes": 2,
+        "role": "client",
+        "system": None,
+        "requires": {"type": "qemu", "tags": ["big", "\x1b[1m"]},
+        "systems": 3,
+        "healthy": 2,
+        "idle": 1,
+        "ahead": 1,
+        "reason": None,
+    }
+    wanted = "role client: 2 recipes for type qemu and tag big and tag \\x1b[1m: "
+    assert list(describe([one, {**one, "reason": "no system is healthy", "ahead": 0}])) == [
+        f"{wanted}3 systems fit, 2 healthy, 1 idle; 1 set before it",
+        f"{wanted}no system is healthy",
+    ]
 
 
 def test_no_campaign_in_our_json(lab: Lab, tmp_path: Path) -> None:

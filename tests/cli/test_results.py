@@ -119,6 +119,8 @@ def test_csv(ran: Ran, results: list[dict[str, object]]) -> None:
         "log",
         "line",
         "time",
+        "measurement",
+        "units",
     ]
     assert [int(row["id"]) for row in rows] == [result["id"] for result in results]
     assert {row["message"] for row in rows if row["path"].startswith("/said")} == {"'=cmd()"}

@@ -12,7 +12,7 @@ import click
 from wsgi_app.cli.bar import Bar, human
 from wsgi_app.cli.output import json_option, print_json
 from wsgi_app.cli.place import as_owner, owned_here
-from wsgi_app.cli.tables import printable
+from wsgi_app.documents.reports.shown import printable
 from wsgi_app.errors import DiskFull
 
 if TYPE_CHECKING:

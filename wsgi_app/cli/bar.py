@@ -5,7 +5,7 @@ import time
 from collections import deque
 from typing import TextIO
 
-from wsgi_app.cli.tables import printable
+from wsgi_app.documents.reports.shown import printable
 
 #: seconds between two drawings
 REDRAW_SECONDS = 0.1

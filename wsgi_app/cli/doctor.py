@@ -17,7 +17,7 @@ from wsgi_app.cli.findings.user import profiles, settings
 from wsgi_app.cli.localserver import local_server
 from wsgi_app.cli.output import json_option, print_json
 from wsgi_app.cli.place import load_here, named_data
-from wsgi_app.cli.tables import printable
+from wsgi_app.documents.reports.shown import printable
 
 #: exit status when something is to be mended
 SOMETHING = 1

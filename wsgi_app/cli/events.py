@@ -11,8 +11,8 @@ from wsgi_app.cli.arguments import AMOUNT
 from wsgi_app.cli.client import Client
 from wsgi_app.cli.eventstream import follow as follow_stream
 from wsgi_app.cli.output import flush_lines, json_option, print_json_line, when
-from wsgi_app.cli.tables import printable
 from wsgi_app.core.topics import TOPICS
+from wsgi_app.documents.reports.shown import printable
 
 
 @click.command(

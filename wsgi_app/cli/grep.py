@@ -9,8 +9,8 @@ from attrs import frozen
 from wsgi_app.cli.arguments import AMOUNT, NUMBER
 from wsgi_app.cli.client import Client
 from wsgi_app.cli.remotelog import RemoteLog, check_path, logs_of
-from wsgi_app.cli.tables import printable
 from wsgi_app.cli.terminal import flush, harmless, write
+from wsgi_app.documents.reports.shown import printable
 
 #: exit status when no line matches, as grep's
 NONE_FOUND = 1

@@ -12,9 +12,9 @@ from wsgi_app.cli.bar import Bar, human
 from wsgi_app.cli.output import json_option, print_json
 from wsgi_app.cli.place import as_owner, owned_here
 from wsgi_app.cli.running import start
-from wsgi_app.cli.tables import printable
 from wsgi_app.config import Config
 from wsgi_app.core import presence
+from wsgi_app.documents.reports.shown import printable
 from wsgi_app.states import LogState
 
 if TYPE_CHECKING:

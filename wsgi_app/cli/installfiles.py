@@ -12,7 +12,7 @@ from attrs import define, field
 
 from wsgi_app import __version__
 from wsgi_app.cli.shipped import TREES, home, shipped
-from wsgi_app.cli.tables import printable
+from wsgi_app.documents.reports.shown import printable
 
 #: in DIR: what was written, by which an edited file is told from one of an older version
 RECORD = ".tackroom-files.json"

@@ -11,15 +11,16 @@ from urllib.parse import urlencode
 
 import click
 
+from wsgi_app.cli import advicetext
 from wsgi_app.cli.arguments import NUMBER, SECONDS
 from wsgi_app.cli.client import Client, Refused
 from wsgi_app.cli.eventstream import TimeOver
 from wsgi_app.cli.jobfile import read_job
 from wsgi_app.cli.jobtext import NEWEST, describe
 from wsgi_app.cli.output import flush_lines, json_option, print_json, print_table, when, window
-from wsgi_app.cli.tables import printable
 from wsgi_app.cli.waiting import end_of, wait_for
 from wsgi_app.cli.watch import Watch, verdict_line
+from wsgi_app.documents.reports.shown import printable
 from wsgi_app.states import RecipeStatus
 
 #: exit status by verdict, from harmless to bad: of many jobs the worst counts
@@ -65,7 +66,7 @@ Examples:
 def submit(file: Path, wait: bool, timeout: float | None, as_json: bool) -> None:
     """Submit the job in FILE (- for standard input) and print its id.
 
-    FILE holds job XML, a job as JSON, or a ConTest job descriptor; both of the latter may be written as YAML. With
+    FILE holds job XML, a job as JSON, a ConTest job descriptor (both may be written as YAML), or a LAVA job. With
     --wait the id goes to standard error at once, and the job is printed when it is settled.
     """
     if timeout is not None and not wait:
@@ -100,7 +101,8 @@ def submit(file: Path, wait: bool, timeout: float | None, as_json: bool) -> None
 def validate(file: Path, as_json: bool) -> None:
     """Look over the job in FILE (as for submit; - for standard input) as if it were submitted; print what it would be.
 
-    Nothing is stored. It needs a token as submitting does.
+    Then, for recipes that ask for the same, which systems there are for them and how many sets wait before, or why
+    they would wait for ever. Nothing is stored. It needs a token as submitting does.
     """
     read = read_job(file)
     try:
@@ -117,6 +119,8 @@ def validate(file: Path, as_json: bool) -> None:
     else:
         _warn(said)
         click.echo(_would_be(said))
+        for line in advicetext.describe(said["advice"]):
+            click.echo(line)
 
 
 @job.command(

@@ -4,7 +4,8 @@ import textwrap
 from typing import Any
 
 from wsgi_app.cli.output import when
-from wsgi_app.cli.tables import coloured, printable, table
+from wsgi_app.cli.tables import coloured, table
+from wsgi_app.documents.reports.shown import printable
 
 #: how many recipe sets of a campaign are to be shown: it may have made thousands
 NEWEST = 10

@@ -32,7 +32,7 @@ from wsgi_app.cli import (
 )
 from wsgi_app.cli.client import Refused, Unreachable
 from wsgi_app.cli.names import profile_names
-from wsgi_app.cli.tables import printable
+from wsgi_app.documents.reports.shown import printable
 from wsgi_app.errors import TackroomError
 
 #: exit statuses, as the reference documents them

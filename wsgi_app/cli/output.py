@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from wsgi_app.cli.tables import table
-from wsgi_app.cli.terminal import UNSAFE
+from wsgi_app.documents.reports.shown import UNSAFE
 
 F = TypeVar("F", bound=Callable[..., Any])
 

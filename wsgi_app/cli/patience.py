@@ -6,7 +6,7 @@ from collections.abc import Callable
 import click
 
 from wsgi_app.cli.client import Refused, Stranger, Unreachable
-from wsgi_app.cli.tables import printable
+from wsgi_app.documents.reports.shown import printable
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from attrs import frozen
 
-from wsgi_app.cli.tables import printable
+from wsgi_app.documents.reports.shown import printable
 
 #: what a profile may say
 _KEYS = ("url", "token", "token_file", "ca_file")

@@ -12,7 +12,7 @@ from wsgi_app.cli.arguments import NUMBER, SYSTEM_NAME
 from wsgi_app.cli.client import Client
 from wsgi_app.cli.names import system_names
 from wsgi_app.cli.output import json_option, print_json, print_table, window
-from wsgi_app.cli.tables import printable
+from wsgi_app.documents.reports.shown import printable
 
 #: how a stock harness may be told its recipe, and the file in which it looks for that (harness-beaker.md 2.1)
 FORMS = {

@@ -12,7 +12,7 @@ from wsgi_app.cli.bar import Bar, human
 from wsgi_app.cli.output import json_option, print_json
 from wsgi_app.cli.place import DATA, FILE, SETTINGS, named_data
 from wsgi_app.cli.serve import SERVICE_USER, account_of, data_directory
-from wsgi_app.cli.tables import printable
+from wsgi_app.documents.reports.shown import printable
 from wsgi_app.errors import DiskFull
 
 #: whom the units of a lab controller run as

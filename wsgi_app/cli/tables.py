@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from wsgi_app.cli.terminal import escaped
+from wsgi_app.documents.reports.shown import printable
 
 #: no column is made narrower than this to fit a window
 _LEAST = 10
@@ -45,14 +45,6 @@ def table(
             part = [cell[place] if place < len(cell) else "" for cell in wrapped]
             lines.append(_line(part, widths, head if colour else None))
     return "\n".join(lines)
-
-
-def printable(value: object) -> str:
-    """Return text that cannot steer a terminal: control characters are shown as what they are."""
-    text = "" if value is None else str(value)
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else escaped(char) for char in text)
 
 
 def columns(text: str) -> int:

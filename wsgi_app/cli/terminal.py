@@ -4,11 +4,8 @@ import codecs
 import re
 import sys
 
-#: C0 but for tab and line feed, DEL, C1; what turns the direction of writing, or cannot be seen; line separators
-UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e0fff\ud800-\udfff]"
-)
+from wsgi_app.documents.reports.shown import UNSAFE, escaped
+
 #: serial consoles write \r\r\n, too
 _LINE_END = re.compile("\r+\n")
 
@@ -50,11 +47,3 @@ def write(data: bytes | str) -> None:
 def flush() -> None:
     """Let what was written be seen."""
     sys.stdout.buffer.flush()
-
-
-def escaped(char: str) -> str:
-    """Return how a character is shown that is not obeyed: `\\x1b`, `\\u202e`."""
-    number = ord(char)
-    if number < 0x80:
-        return f"\\x{number:02x}"
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

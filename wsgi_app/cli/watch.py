@@ -10,8 +10,9 @@ from wsgi_app.cli.client import Client
 from wsgi_app.cli.eventstream import follow
 from wsgi_app.cli.jobpages import recipes_of
 from wsgi_app.cli.jobtext import NEWEST, attempt_text
-from wsgi_app.cli.tables import coloured, printable
+from wsgi_app.cli.tables import coloured
 from wsgi_app.cli.waiting import get_patiently
+from wsgi_app.documents.reports.shown import printable
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus
 
 TOPICS = ("job", "recipe", "task", "result")
