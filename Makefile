@@ -45,6 +45,9 @@ bench:
 	@.ci/install --need-httpd test
 	@PYTHONPATH=tests/support $(VENV)/python tests/bench/waiters.py
 	@$(VENV)/python tests/bench/stored.py
+	@PYTHONPATH=tests/support $(VENV)/python tests/bench/readers.py
+	@PYTHONPATH=tests/support $(VENV)/python tests/bench/lists.py
+	@PYTHONPATH=tests/support $(VENV)/python tests/bench/cases.py
 
 soak:
 	@.ci/install --need-httpd test

@@ -100,6 +100,13 @@ def test_every_module_is_in_a_package_that_is_installed() -> None:
     assert homes == packages
 
 
+def test_every_tool_of_lava_tests_is_installed(installed: Path) -> None:
+    """Their shell text is data of a package: what is not named in `setup.py` is missing where it is installed."""
+    [place] = installed.parents[1].glob("lib/*/site-packages/wsgi_app/documents/lavajob/shell")
+    here = ROOT / "wsgi_app" / "documents" / "lavajob" / "shell"
+    assert {file.name for file in place.glob("*.sh")} == {file.name for file in here.glob("*.sh")} != set()
+
+
 def test_every_file_for_operators_is_shipped(clean: Path) -> None:
     """All that git has of apache/ and ansible/, and no stray: a new kind of file is to be named in `shipped`."""
     found = {str(name) for name in shipped(clean)}

@@ -105,10 +105,10 @@ class Config:
         3.0, "How long a call of ConTest's API may take to be handed over, and again to be answered, in seconds."
     )
     descriptor_files: str = _setting(
-        "", "Folder of the files that ConTest job descriptors may name; empty: `descriptors` in the data directory."
+        "", "Folder of what job descriptors and LAVA jobs may name; empty: `descriptors` in the data directory."
     )
     descriptor_hosts: tuple[str, ...] = _setting(
-        (), "Hosts (`name` or `name:port`) that ConTest job descriptors may fetch steps from by http and https."
+        (), "Hosts (`name` or `name:port`) that job descriptors and LAVA jobs may fetch from by http and https."
     )
 
     @property

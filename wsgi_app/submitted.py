@@ -72,3 +72,5 @@ class NewJob:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     #: what it was read from
     document: Document | None = None
+    #: it is taken only when there are systems that could run it all, if one day
+    fitting: bool = False

@@ -62,6 +62,29 @@ def test_a_later_start_has_its_own(flights: Flights) -> None:
             assert joined == later
 
 
+@pytest.mark.parametrize(("age", "same"), [(0.0, True), (25.0, True), (31.0, False)])
+def test_a_lost_answer(flights: Flights, tmp_path: Path, age: float, same: bool) -> None:
+    """Where an answer may not have arrived, whoever starts the same within the time that was said has the token."""
+    with flights.flight("user a", b"what", lambda: 30.0) as token:
+        pass
+    (file,) = (tmp_path / "flights").iterdir()
+    then = file.stat().st_mtime - age
+    os.utime(file, (then, then))
+    with flights.flight("user a", b"what") as again:
+        assert (again == token) is same
+    with flights.flight("user a", b"what") as later:
+        assert later not in (token, again)
+
+
+def test_an_answer_that_another_got(flights: Flights, tmp_path: Path) -> None:
+    """A lost answer keeps nothing when one who started the same has got it meanwhile."""
+    lost, got = flights.flight("user a", b"what", lambda: 30.0), flights.flight("user a", b"what")
+    assert lost.__enter__() == got.__enter__()
+    got.__exit__(None, None, None)
+    lost.__exit__(None, None, None)
+    assert list((tmp_path / "flights").iterdir()) == []
+
+
 def test_an_error_ends_a_flight(flights: Flights) -> None:
     """A start that failed is not joined."""
     tokens = []

@@ -191,7 +191,7 @@ def test_waits(pair: Pair, threads: ThreadPoolExecutor) -> None:
     assert not pair.waiting()
 
 
-@pytest.mark.parametrize("how", [{"any_one": True}, {"role": "SERVERS"}])
+@pytest.mark.parametrize("how", [{"any_one": True}, {"role": "SERVERS"}, {"any_one": True, "others": True}])
 def test_waits_for_some(bench: Any, threads: ThreadPoolExecutor, how: dict[str, Any]) -> None:
     """Who waits for some is woken before all are there."""
     bench.systems("c")
@@ -199,6 +199,36 @@ def test_waits_for_some(bench: Any, threads: ThreadPoolExecutor, how: dict[str, 
     waiting = wait_in(threads, three, 2, **how)
     three.arrive(0)
     assert waiting.result(10).reached
+
+
+@pytest.mark.parametrize("role", [None, "PEERS"])
+def test_only_the_others(bench: Any, threads: ThreadPoolExecutor, role: str | None) -> None:
+    """With `others` the caller's own arrival counts for nothing, and the last of the others ends the wait."""
+    bench.systems("c")
+    three = set_of(bench, *(member(system, "PEERS") for system in ("a", "b", "c")))
+    three.arrive(0, said="0")
+    any_other = wait_in(threads, three, 0, any_one=True, others=True, role=role)
+    three.arrive(2, said="2")
+    assert [one.said for one in any_other.result(10).there] == ["2"]
+    all_others = wait_in(threads, three, 0, others=True, role=role)
+    three.arrive(1, said="1")
+    assert [one.said for one in all_others.result(10).there] == ["1", "2"]
+    assert not three.waiting()
+    three.end(1)
+    with pytest.raises(DeadPeer):
+        three.look(0, "NEXT", others=True, role=role)
+    assert not three.look(0, "NEXT", any_one=True, others=True, role=role).reached
+    three.end(2)
+    with pytest.raises(DeadPeer):
+        three.look(0, "NEXT", any_one=True, others=True, role=role)
+
+
+def test_no_others(bench: Any) -> None:
+    """Alone nobody waits for others: not in a set of its own, nor in a role."""
+    alone = set_of(bench, member("a", "SOLO"))
+    for role in (None, "SOLO"):
+        with pytest.raises(Invalid, match="no others"):
+            alone.look(0, others=True, role=role)
 
 
 @pytest.mark.parametrize("death", ["completed", "aborted", "cancelled", "watchdog"])

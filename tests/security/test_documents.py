@@ -200,15 +200,24 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
 )
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/vnd.yaml", "application/json+yaml"],
-)
-def test_no_yaml_is_read(lab: Lab, kind: str) -> None:
-    """A job in YAML is a 415, whatever is in it; and YAML that is called JSON is no JSON."""
-    for body in (BOMB, b"!!python/object/apply:os.system ['id']", b"recipe_sets: []"):
-        assert lab.call("POST", "/jobs/", body, {"Content-Type": kind}).status == 415
+@pytest.mark.parametrize("kind", ["application/yaml", "text/x-yaml"])
+def test_yaml_that_is_no_job(lab: Lab, kind: str) -> None:
+    """Bombs and tags in a LAVA job are refused at their place; and YAML that is called JSON is no JSON."""
+    for body, said in (
+        (BOMB, "its aliases make more than"),
+        (b"!!python/object/apply:os.system ['id']", "line 1, column 1: !!python/object/apply:os.system is nothing"),
+        (b"recipe_sets: []", "it is missing"),
+    ):
+        refused = lab.call("POST", "/jobs/", body, {"Content-Type": kind})
+        assert (refused.status, refused.json["error"]["code"]) == (400, "lava-job.invalid")
+        assert said in refused.json["error"]["message"]
         assert lab.call("POST", "/jobs/", body, JSON).status == 400
+
+
+@pytest.mark.parametrize("kind", ["text/vnd.yaml", "application/json+yaml"])
+def test_yaml_by_another_name(lab: Lab, kind: str) -> None:
+    """What no client sends is a 415."""
+    assert lab.call("POST", "/jobs/", BOMB, {"Content-Type": kind}).status == 415
 
 
 #: logs that a parser of their format would choke on: name, content, and a word of what is found

@@ -105,7 +105,9 @@ def test_followed(newest: Lavacli, place: Path) -> None:
         *value["actions"],
     ]
     said = newest.lines("jobs", "run", "--polling", "1", written(place, value))
-    assert [line.partition(" ")[2] for line in said if " line " in line] == [f"line {n}" for n in range(1, 9)]
+    # the shell traces its steps, as LAVA's does
+    told = [line.partition(" ")[2] for line in said if "+" not in line]
+    assert [line for line in told if re.search(r"^line \d", line)] == [f"line {n}" for n in range(1, 9)]
     number = re.search(r"Job (\d+) submitted", said[0])
     assert number is not None
     raw = newest.lines("jobs", "logs", number[1], "--raw")
@@ -116,28 +118,37 @@ def test_followed(newest: Lavacli, place: Path) -> None:
     assert all(yaml.safe_load(line)[0]["lvl"] for line in raw)
 
 
+#: both systems are this machine, where the file of what was sent is one for both: they look one after the other
+HEARD = {
+    "server": ["lava-wait from-$peer", "lava-test-case heard --shell grep where=client $cache", "lava-sync looked"],
+    "client": ["lava-sync looked", "lava-wait from-$peer", "lava-test-case heard --shell grep where=server $cache"],
+}
+
+
 def test_nodes(newest: Lavacli, site: Site, place: Path) -> None:
     """Items 12, 21: two roles print `P.n` twice, and meet; what one sends, the other has."""
     steps = [
+        "cache=/tmp/lava_multi_node_cache.txt",
         "lava-send from-$(lava-self) where=$(lava-role)",
         "lava-sync both-there",
-        'for node in $(lava-group | cut -f 1); do [ "$node" = "$(lava-self)" ] || lava-wait "from-$node"; done',
-        "lava-test-case heard --shell grep where= /tmp/lava_multi_node_cache.txt",
-        "cat /tmp/lava_multi_node_cache.txt",
+        'for node in $(lava-group | cut -f 1); do [ "$node" = "$(lava-self)" ] || peer=$node; done',
     ]
-    roles = {name: {"device_type": "bench", "count": 1} for name in ("server", "client")}
+    roles = {name: {"device_type": "bench", "count": 1} for name in HEARD}
     value = job(protocols={"lava-multinode": {"roles": roles}})
     del value["device_type"]
-    value["actions"] = [{"test": {"role": list(roles), "definitions": [definition(steps)]}}]
+    value["actions"] = [
+        {"test": {"role": [role], "definitions": [definition([*steps, *more])]}} for role, more in HEARD.items()
+    ]
     parts = newest.lines("jobs", "submit", written(place, value))
     first = int(parts[0].partition(".")[0])
     assert parts == [f"{first}.0", f"{first}.1"]
-    for part, other in zip(parts, ("client", "server"), strict=True):
+    for part in parts:
         newest.run("jobs", "wait", part, "--polling", "1")
         shown = newest.json("jobs", "show", part)
         assert (shown["health"], shown["id"]) == ("Complete", part)
-        assert {one["name"]: one["result"] for one in newest.json("results", part, "0_smoke")} == {"heard": "pass"}
-        assert f"where={other}" in newest.text("jobs", "logs", part)
+        found = {one["name"]: one["result"] for one in newest.json("results", part, "0_smoke")}
+        assert found["heard"] == "pass", newest.text("jobs", "logs", part)
+        assert set(found.values()) == {"pass"}
     assert newest.json("jobs", "show", f"R:{first}")["id"] == parts[0]
 
 
@@ -231,12 +242,15 @@ def locked(database: Path) -> Iterator[None]:
 def test_restart(newest: Lavacli, site: Site, held: str, place: Path) -> None:
     """Item 28: a server that comes back knows its jobs, and who follows one goes on."""
     with newest.popen("jobs", "logs", held, "--polling", "1") as follower:
+        assert follower.stdout is not None
+        while follower.stdout.readline().partition(" ")[2] != "begun\n":
+            assert follower.poll() is None
         site.lab.stop()
         site.lab.start()
         (place / "over").touch()
         said, complained = follower.communicate(timeout=60)
     assert follower.returncode == 0, complained
-    assert [line.partition(" ")[2] for line in said.splitlines() if "begun" in line] == ["begun"]
+    assert "begun" not in said
     assert "'case': 'over'" in said
     assert newest.json("jobs", "show", held)["health"] == "Complete"
 
