@@ -238,6 +238,21 @@ def test_real_consoles(name: str, kind: str, line: int, expected: str) -> None:
     assert [mark for mark in found.marks if mark.title == expected] == [Mark(kind, line, expected)]
 
 
+def test_references(tmp_path: Path) -> None:
+    """What refers to a file elsewhere is a case, as three plain words or with keys."""
+    log = tmp_path / "taskout.log"
+    log.write_text(
+        "<LAVA_SIGNAL_TESTREFERENCE trace fail https://a.example/x?TEST=1>\n"
+        "<LAVA_SIGNAL_TESTREFERENCE TEST_CASE_ID=dump RESULT=pass REFERENCE=https://a.example/y>\n"
+        "<LAVA_SIGNAL_TESTREFERENCE nothing>\n"
+    )
+    found = index.read(log, log.name, 10).results
+    assert [(one.path, one.result, one.line, one.message) for one in found] == [
+        ("/trace", ResultValue.FAIL, 1, "https://a.example/x?TEST=1"),
+        ("/dump", ResultValue.PASS, 2, "https://a.example/y"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("said", "measurement", "units", "message"),
     [

@@ -7,7 +7,7 @@ dispatcher's own log, which tells each signal twice, the signals count and not t
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from attrs import define, field
 
@@ -71,13 +71,14 @@ class Signals:
             self._open[_first(rest)] = (number, self._path(_first(rest)))
         elif name == b"ENDTC":
             self._open.pop(_first(rest), None)
-        elif name in (b"TESTCASE", b"TESTREFERENCE"):
-            yield from self._case(number, rest)
+        elif name == b"TESTCASE":
+            yield from self._case(number, parameters(rest))
+        elif name == b"TESTREFERENCE":
+            yield from self._case(number, _reference(rest))
         elif name == b"TESTRAISE":
             yield ParsedResult(self._path("lava-test-raise"), ResultValue.FAIL, number, text(rest) or None)
 
-    def _case(self, number: int, rest: bytes) -> Iterator[ParsedResult]:
-        said = parameters(rest)
+    def _case(self, number: int, said: Mapping[bytes, bytes]) -> Iterator[ParsedResult]:
         name = text(said.get(b"TEST_CASE_ID", b""))
         if not name:
             return
@@ -111,6 +112,14 @@ class Signals:
 def _first(data: bytes) -> str:
     """Return the first word."""
     return text(data.split(None, 1)[0]) if data.strip() else ""
+
+
+def _reference(data: bytes) -> Mapping[bytes, bytes]:
+    """Return what a reference says, which is three plain words, or (as dispatchers once wrote it) has keys."""
+    said, plain = parameters(data), data.split()
+    if b"TEST_CASE_ID" in said or len(plain) != 3:
+        return said
+    return dict(zip((b"TEST_CASE_ID", b"RESULT", b"REFERENCE"), plain, strict=True))
 
 
 def has_signals(head: bytes) -> bool:
