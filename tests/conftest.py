@@ -1,12 +1,14 @@
 """What many tests stand on: an application in this process, and whole Tackrooms in processes of their own."""
 
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from emptydata import lay_out
 from hypothesis import settings
 from lab import Lab, running_lab
 from webtest import TestApp
@@ -32,6 +34,7 @@ def config(tmp_path: Path) -> Config:
 @pytest.fixture
 def application(config: Config) -> Iterator[Application]:
     """The application over a fresh data directory, with its admin token."""
+    lay_out(config)
     made = create_app(config)
     made.gateway.access.issue_admin_token()
     yield made
@@ -55,3 +58,9 @@ def make_lab() -> Iterator[Callable[..., Lab]]:
     """Make whole Tackrooms; call with the front (`apache` or `none`) and settings as environment variables."""
     with contextlib.ExitStack() as stack:
         yield lambda front="apache", **environ: stack.enter_context(running_lab(front, **environ))
+
+
+def pytest_collection_finish() -> None:
+    """Leave out of the garbage collector's rounds what lasts to the end: modules, and thousands of tests."""
+    gc.collect()
+    gc.freeze()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from attrs import define, evolve
+from emptydata import lay_out
 
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway, open_gateway
@@ -106,6 +107,7 @@ def config(config: Config) -> Config:
 def bench(config: Config) -> Iterator[Bench]:
     """A gateway with a clock that stands still, and two systems."""
     clock = Hands()
+    lay_out(config)
     gateway = open_gateway(config, clock)
     gateway.access.issue_admin_token()
     made = Bench(gateway, clock, Caller(f"Bearer {config.admin_token.read_text().strip()}", "127.0.0.1"), config)

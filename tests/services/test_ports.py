@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from attrs import define, evolve, field, frozen
 from campaigning import Campaigner, plan
+from emptydata import lay_out
 from lab import free_port
 from waiting import until
 from werkzeug.serving import make_server
@@ -95,6 +96,7 @@ def waitport(port: int, **params: str) -> Step:
 def waits(tmp_path: Path) -> Iterator[Waits]:
     """A fresh one."""
     config, clock = Config(data=tmp_path / "data"), Hands()
+    lay_out(config)
     gateway = open_gateway(config, clock)
     gateway.access.issue_admin_token()
     admin = Caller(f"Bearer {config.admin_token.read_text().strip()}", "127.0.0.1")

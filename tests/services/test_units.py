@@ -5,8 +5,11 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import cast
 
 import pytest
+import yaml
+from jinja2.nativetypes import NativeEnvironment
 
 #: the services, and what systemd calls everything
 SERVICES = ("web", "indexer", "timer", "httpd", "backup")
@@ -75,6 +78,21 @@ def test_an_application_that_fetches_is_exposed_to_little_more(tree: Path, tmp_p
     assert settings["PrivateNetwork="] is False
     assert settings["RestrictAddressFamilies=~AF_(INET|INET6)"] is False
     assert settings["RestrictAddressFamilies=~AF_PACKET"] is True
+
+
+def test_git_is_there_where_it_may_ask_somebody() -> None:
+    """The role installs git where `descriptor_hosts` names hosts, and nowhere else."""
+    variables = yaml.safe_load((FILES.parent / "vars/main.yml").read_text())
+    jinja = NativeEnvironment()
+
+    def packages(settings: dict[str, object]) -> list[str]:
+        names = ("lab_controller_own_packages", "lab_controller_fetching_packages")
+        own, fetching = variables[names[0]], jinja.from_string(variables[names[1]])
+        given = {names[0]: own, names[1]: fetching.render(lab_controller_settings=settings)}
+        return cast(list[str], jinja.from_string(variables["lab_controller_apt_packages"]).render(given))
+
+    assert packages({}) == packages({"descriptor_hosts": []}) == variables["lab_controller_own_packages"]
+    assert packages({"descriptor_hosts": ["git.example"]}) == [*packages({}), "git"]
 
 
 def test_without_the_shared_drop_in_no_service_would_pass(tree: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import field, frozen
+from emptydata import lay_out
 
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway, open_gateway
@@ -86,6 +87,7 @@ class CoreLab:
 def core_lab(place: Path) -> Iterator[CoreLab]:
     """A fresh lab in this directory, without an indexer."""
     config = Config(data=place / "data", quiet_seconds=0.1)
+    lay_out(config)
     gateway = open_gateway(config)
     gateway.access.issue_admin_token()
     token = config.admin_token.read_text().strip()

@@ -16,16 +16,18 @@ import click
 from wsgi_app import logging
 from wsgi_app.config import load
 from wsgi_app.errors import TackroomError
+from wsgi_app.lasting import lasting
 
 
 @click.command(hidden=True)
 def initialise() -> None:
     """Make or upgrade what the data directory holds, the admin token included."""
-    from wsgi_app.core import disk
-    from wsgi_app.core.gateway import open_gateway
-    from wsgi_app.services import sdnotify
-    from wsgi_app.services.server import UNFIT
-    from wsgi_app.store import soundness
+    with lasting():
+        from wsgi_app.core import disk
+        from wsgi_app.core.gateway import open_gateway
+        from wsgi_app.services import sdnotify
+        from wsgi_app.services.server import UNFIT
+        from wsgi_app.store import soundness
 
     config = load().config
     try:
@@ -68,9 +70,10 @@ def web() -> None:
 @click.command(hidden=True)
 def indexer() -> None:
     """Turn finished logs into results."""
-    from wsgi_app.core.gateway import open_gateway
-    from wsgi_app.indexer import service as indexer_service
-    from wsgi_app.services import sdnotify
+    with lasting():
+        from wsgi_app.core.gateway import open_gateway
+        from wsgi_app.indexer import service as indexer_service
+        from wsgi_app.services import sdnotify
 
     logging.set_up("indexer")
     notices = sdnotify.taken(os.environ)
@@ -82,14 +85,15 @@ def indexer() -> None:
 @click.command(hidden=True)
 def timer() -> None:
     """Expire watchdogs and close logs."""
-    from wsgi_app.app import Application
-    from wsgi_app.core import traffic
-    from wsgi_app.core.gateway import open_gateway
-    from wsgi_app.core.heartbeat import TIMER, Heartbeat
-    from wsgi_app.services import sdnotify
-    from wsgi_app.services import timer as timer_service
-    from wsgi_app.services.accesslog import AccessLog
-    from wsgi_app.services.routes import Routes
+    with lasting():
+        from wsgi_app.app import Application
+        from wsgi_app.core import traffic
+        from wsgi_app.core.gateway import open_gateway
+        from wsgi_app.core.heartbeat import TIMER, Heartbeat
+        from wsgi_app.services import sdnotify
+        from wsgi_app.services import timer as timer_service
+        from wsgi_app.services.accesslog import AccessLog
+        from wsgi_app.services.routes import Routes
 
     logging.set_up("timer")
     notices = sdnotify.taken(os.environ)

@@ -4,6 +4,7 @@ import importlib
 import os
 from typing import Any
 
+from wsgi_app.lasting import lasting
 from wsgi_app.services import pulse, sdnotify
 
 
@@ -12,7 +13,9 @@ def on_starting(server: Any) -> None:
 
     The modules only. What is opened (the database, threads) is each worker's own.
     """
-    importlib.import_module("wsgi_app.app")
+    with lasting():
+        for name in ("wsgi_app.app", "wsgi_app.store.migrations"):
+            importlib.import_module(name)
     # only a worker knows when calls can be answered: out of the master's environment, so that it does not say READY
     server.notices = sdnotify.taken(os.environ)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from attrs import frozen
+from emptydata import lay_out
 from webtest import TestApp, TestResponse
 
 from wsgi_app.app import Application, create_app
@@ -115,6 +116,7 @@ def make_web() -> Iterator[Callable[[Config], tuple[TestApp, dict[str, str]]]]:
     made: list[Application] = []
 
     def make(config: Config) -> tuple[TestApp, dict[str, str]]:
+        lay_out(config)
         made.append(create_app(config))
         made[-1].gateway.access.issue_admin_token()
         web = TestApp(made[-1], extra_environ={"REMOTE_ADDR": "127.0.0.1"})

@@ -19,9 +19,8 @@ ABSENT = [
     ("GET", "/postreboot/{recipe}/"),
     ("PUT", "/power/host1.example/"),
     ("PUT", "/power/host1.example"),
-    ("POST", "/RPC2"),
     ("POST", "/server"),
-    ("GET", "/RPC2"),
+    # /RPC2 is there: it speaks LAVA, and does not know these methods
     ("GET", "/server"),
     ("GET", "/recipes/{recipe}/reservation"),
     ("POST", "/recipes/{recipe}/return"),
