@@ -88,11 +88,11 @@ class BadLavaJob(BadDocument):
 
     code = "lava-job.invalid"
 
-    def __init__(self, message: str | None = None, *, path: Sequence[str | int] = ()) -> None:
-        """Say what was refused, and at which place in the document: keys and indices."""
+    def __init__(self, message: str | None = None, *, path: Sequence[str | int] = (), field: str | None = None) -> None:
+        """Say what was refused, and at which place in the document: keys and indices, of which `field` is made."""
         self.path = tuple(path)
         steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
-        super().__init__(message, field="".join(steps).removeprefix(".") or None)
+        super().__init__(message, field=field or "".join(steps).removeprefix(".") or None)
 
 
 class NothingFits(Invalid):
@@ -436,6 +436,15 @@ class TooManyWaiters(Unavailable):
     """
 
     code = "waiters.too-many"
+
+
+class TooManyReaders(Unavailable):
+    """Too many long reads are going on: try again.
+
+    This worker holds as many searches in logs and reports as it may.
+    """
+
+    code = "readers.too-many"
 
 
 class DiskFull(TackroomError):

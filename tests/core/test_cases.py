@@ -7,7 +7,7 @@ from attrs import evolve
 from recorded import Recorded, recorded
 
 from wsgi_app.core.cases import PAGE, Said, Sheet
-from wsgi_app.core.listing import Place, Reference
+from wsgi_app.core.selection import Place, Reference
 from wsgi_app.errors import Denied, NoSuchRecipe, Unauthenticated
 from wsgi_app.model import Caller, LogIndex, ParsedResult
 from wsgi_app.states import ResultValue, Visibility

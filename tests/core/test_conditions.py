@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from wsgi_app.conditions import AllOf, AnyOf, Condition, Where
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway, open_gateway
-from wsgi_app.core.listing import AllOf, AnyOf, Condition, Listed, Where
+from wsgi_app.core.selection import Listed, Reference
 from wsgi_app.model import Caller, Requires, System
 from wsgi_app.states import SystemHealth
 from wsgi_app.submitted import Document, NewJob, NewRecipe, NewRecipeSet, NewTask
@@ -91,7 +92,7 @@ def value_of(listed: Listed, gateway: Gateway, admin: Caller, field: str) -> Any
 
 
 def _kept(gateway: Gateway, admin: Caller, job: int) -> str | None:
-    found = gateway.jobs.document(admin, job)
+    found = gateway.selections.submitted(admin, Reference("any", job)).document
     return found.text if found.kind == "text/plain" else None
 
 

@@ -9,8 +9,8 @@ from recorded import Recorded, recorded
 from wsgi_app.config import Config
 from wsgi_app.core import console, records
 from wsgi_app.core.linefile import LONGEST_LINE
-from wsgi_app.core.listing import Place, Reference
 from wsgi_app.core.record import Level
+from wsgi_app.core.selection import Place, Reference
 from wsgi_app.errors import Denied, NoSuchRecipe, Unauthenticated
 from wsgi_app.model import Caller
 from wsgi_app.states import Visibility
@@ -199,8 +199,12 @@ def test_cases(two: Recorded) -> None:
 def test_what_a_console_may_hold(two: Recorded) -> None:
     """Escapes and the last carriage return go, bytes that are no UTF-8 are replaced, all else is what it is."""
     two.begin(0)
-    two.write(0, b"10%\r20%\r30%\r\n\x1b[1mbold\x1b[0m\n\xff\0\xc2\x85\n\xf0\x9f\x98\x80\xe2\x80\xa8x\n\n")
-    assert two.words(1) == ["10%\r20%\r30%", "[1mbold[0m", "\ufffd\0\x85", "\U0001f600\u2028x", ""]
+    two.write(
+        0,
+        b"10%\r20%\r30%\r\n\x1b[1mbold\x1b[0m\n\xff\0\xc2\x85\n\xf0\x9f\x98\x80\xe2\x80\xa8x\n\n\xc2\x9b2J\xc2\x9d!\n",
+    )
+    told = ["10%\r20%\r30%", "[1mbold[0m", "\ufffd\0\x85", "\U0001f600\u2028x", "", "2J!"]
+    assert two.words(1) == told
 
 
 def test_a_very_long_line(two: Recorded) -> None:

@@ -7,6 +7,7 @@ import pytest
 from attrs import evolve
 from campaigning import Campaigner, a_test, plan
 
+from wsgi_app.core.selection import Place, Reference
 from wsgi_app.documents import jobjson
 from wsgi_app.errors import Conflict, Denied, Invalid, NoSuchJob, NoSuchRecipe, Unauthenticated
 from wsgi_app.model import Caller, Job, Requires
@@ -20,6 +21,12 @@ def statuses(bench: Any, job: int) -> list[list[str]]:
     return [[recipe.status.value for recipe in group.recipes] for group in found.recipe_sets]
 
 
+def document(bench: Any, number: int, caller: Caller | None = None) -> Document:
+    """Return what the job of anything came in as."""
+    found: Document = bench.gateway.selections.submitted(caller or bench.admin, Reference("any", number)).document
+    return found
+
+
 def user(bench: Any, name: str) -> Caller:
     """Return a user with a token."""
     scopes = ("read", "submit")
@@ -30,8 +37,8 @@ def user(bench: Any, name: str) -> Caller:
 def job(bench: Any, one: NewRecipe) -> Job:
     """A set of two recipes, of which one runs, and one behind it."""
     recipes = (one, evolve(one, system="b"))
-    document = Document("text/plain", "as it was")
-    found: Job = bench.submit(NewRecipeSet(recipes), NewRecipeSet((one,), stage=1), document=document, secrets=("pst",))
+    kept = Document("text/plain", "as it was")
+    found: Job = bench.submit(NewRecipeSet(recipes), NewRecipeSet((one,), stage=1), document=kept, secrets=("pst",))
     bench.claim("a")
     bench.claim("b")
     first = found.recipe_sets[0].recipes[0]
@@ -43,32 +50,37 @@ def test_cancel_a_set(bench: Any, job: Job) -> None:
     """A recipe's whole set ends, and the others of its job do not; once more is no matter."""
     second = job.recipe_sets[0].recipes[1]
     for _ in range(2):
-        bench.gateway.jobs.cancel_sets(bench.admin, [second.id])
+        bench.gateway.jobs.cancel_sets(bench.admin, Reference("recipe", second.id))
         assert statuses(bench, job.id) == [["Cancelled", "Cancelled"], ["Queued"]]
     events = bench.gateway.events.page(bench.admin)
-    bench.gateway.jobs.cancel_sets(bench.admin, [second.id])
+    bench.gateway.jobs.cancel_sets(bench.admin, Reference("recipe", second.id))
     assert bench.gateway.events.page(bench.admin) == events
     other = job.recipe_sets[1].recipes[0]
-    bench.gateway.jobs.cancel_sets(bench.admin, [other.id, second.id])
+    assert bench.gateway.jobs.cancel_many(bench.admin, [Reference("any", other.id), Place(second.id, 0)]) == [
+        True,
+        False,
+    ]
     assert statuses(bench, job.id) == [["Cancelled", "Cancelled"], ["Cancelled"]]
 
 
 def test_who_may_cancel(bench: Any, job: Job, one: NewRecipe) -> None:
-    """All of what is named or nothing: another user's is refused, as is what is not there."""
+    """Another user's is refused, as is what is not there; of many the others are cancelled."""
     ann = user(bench, "ann")
     (own,) = bench.gateway.jobs.submit(ann, lambda: NewJob((NewRecipeSet((one,)),))).recipe_sets[0].recipes
-    first = job.recipe_sets[0].recipes[0].id
-    cancel = bench.gateway.jobs.cancel_sets
-    for caller, numbers, error in (
-        (ann, [own.id, first], Denied),
-        (ann, [own.id, 9999], NoSuchRecipe),
-        (Caller(None, ""), [own.id], Unauthenticated),
+    mine, other, nothing = (Reference("any", number) for number in (own.id, job.recipe_sets[0].recipes[0].id, 9999))
+    jobs = bench.gateway.jobs
+    for caller, which, error in (
+        (ann, other, Denied),
+        (ann, nothing, NoSuchRecipe),
+        (Caller(None, ""), mine, Unauthenticated),
     ):
         with pytest.raises(error):
-            cancel(caller, numbers)
+            jobs.cancel_sets(caller, which)
+    with pytest.raises(Unauthenticated):
+        jobs.cancel_many(Caller(None, ""), [nothing, mine])
     assert bench.recipe(own.id).status is RecipeStatus.QUEUED
-    assert bench.recipe(first).status is RecipeStatus.RUNNING
-    cancel(ann, [own.id])
+    assert jobs.cancel_many(ann, [other, mine, nothing]) == [False, True, False]
+    assert bench.recipe(other.number).status is RecipeStatus.RUNNING
     assert bench.recipe(own.id).status is RecipeStatus.CANCELLED
 
 
@@ -79,7 +91,7 @@ def test_cancel_a_campaign(bench: Any) -> None:
     lab.play("a")
     first = lab.job(job).recipe_sets[0].recipes[0]
     assert first.status.finished
-    bench.gateway.jobs.cancel_sets(bench.admin, [first.id])
+    bench.gateway.jobs.cancel_sets(bench.admin, Reference("recipe", first.id))
     assert lab.job(job).status is RecipeStatus.CANCELLED
     assert [group.status for group in lab.job(job).recipe_sets] == [RecipeStatus.COMPLETED, RecipeStatus.CANCELLED]
 
@@ -87,19 +99,26 @@ def test_cancel_a_campaign(bench: Any) -> None:
 def test_submit_a_set_again(bench: Any, job: Job) -> None:
     """A job of that set alone, with all that the job was submitted with; the same call makes one."""
     second = job.recipe_sets[0].recipes[1]
-    made = bench.gateway.jobs.resubmit(bench.admin, second.id, idempotency_key="k")
-    assert bench.gateway.jobs.resubmit(bench.admin, job.recipe_sets[0].recipes[0].id, idempotency_key="k") == made
+    made = bench.gateway.jobs.resubmit(bench.admin, Reference("recipe", second.id), idempotency_key="k")
+    assert (
+        bench.gateway.jobs.resubmit(
+            bench.admin, Reference("recipe", job.recipe_sets[0].recipes[0].id), idempotency_key="k"
+        )
+        == made
+    )
     assert (made.retry_of, [recipe.system for recipe in made.recipe_sets[0].recipes]) == (job.id, ["a", "b"])
     assert len(made.recipe_sets) == 1
-    assert bench.gateway.jobs.document(bench.admin, made.id) == Document("text/plain", "as it was")
+    assert document(bench, made.id) == Document("text/plain", "as it was")
     with pytest.raises(Conflict):
-        bench.gateway.jobs.resubmit(bench.admin, job.recipe_sets[1].recipes[0].id, idempotency_key="k")
-    third = bench.gateway.jobs.resubmit(bench.admin, job.recipe_sets[1].recipes[0].id)
+        bench.gateway.jobs.resubmit(
+            bench.admin, Reference("recipe", job.recipe_sets[1].recipes[0].id), idempotency_key="k"
+        )
+    third = bench.gateway.jobs.resubmit(bench.admin, Reference("recipe", job.recipe_sets[1].recipes[0].id))
     assert [[recipe.system for recipe in group.recipes] for group in third.recipe_sets] == [["a"]]
-    again = bench.gateway.jobs.resubmit(bench.admin, third.recipe_sets[0].recipes[0].id)
+    again = bench.gateway.jobs.resubmit(bench.admin, Reference("recipe", third.recipe_sets[0].recipes[0].id))
     assert again.retry_of == third.id
     with pytest.raises(NoSuchRecipe):
-        bench.gateway.jobs.resubmit(bench.admin, job.id)
+        bench.gateway.jobs.resubmit(bench.admin, Reference("recipe", job.id))
 
 
 def test_submit_a_campaign_again(bench: Any) -> None:
@@ -107,7 +126,7 @@ def test_submit_a_campaign_again(bench: Any) -> None:
     lab = Campaigner(bench.gateway, bench.admin)
     job = lab.submit(plan(a_test("one", ["a"]), a_test("two", ["a"])))
     lab.play("a")
-    made = bench.gateway.jobs.resubmit(bench.admin, lab.job(job).recipe_sets[1].recipes[0].id)
+    made = bench.gateway.jobs.resubmit(bench.admin, Reference("recipe", lab.job(job).recipe_sets[1].recipes[0].id))
     assert (made.campaign, made.retry_of) == (True, job)
 
 
@@ -115,14 +134,14 @@ def test_documents(bench: Any, job: Job, one: NewRecipe) -> None:
     """A job's document is as it came, for whoever may read the job; copies keep it, and secrets."""
     recipe = job.recipe_sets[1].recipes[0]
     for number in (job.id, job.recipe_sets[0].id, recipe.id, recipe.tasks[0].id):
-        assert bench.gateway.jobs.document(bench.admin, number).text == "as it was"
+        assert document(bench, number).text == "as it was"
     copy = bench.gateway.jobs.retry(bench.admin, job.id)
-    assert bench.gateway.jobs.document(bench.admin, copy.id).text == "as it was"
-    with pytest.raises(NoSuchJob):
-        bench.gateway.jobs.document(bench.admin, 9999)
+    assert document(bench, copy.id).text == "as it was"
+    with pytest.raises(NoSuchRecipe):
+        document(bench, 9999)
     private = bench.submit(NewRecipeSet((one,)), visibility=Visibility.PRIVATE)
     with pytest.raises(Denied):
-        bench.gateway.jobs.document(user(bench, "ann"), private.id)
+        document(bench, private.id, user(bench, "ann"))
 
 
 def test_without_a_document(bench: Any) -> None:
@@ -147,11 +166,11 @@ def test_without_a_document(bench: Any) -> None:
         metadata={"k": {"n": [1, None]}},
     )
     made = bench.gateway.jobs.submit(bench.admin, lambda: new)
-    found = bench.gateway.jobs.document(bench.admin, made.id)
+    found = document(bench, made.id)
     assert found.kind == "application/json"
     assert jobjson.parse_job(found.text.encode()) == new
     campaign = Campaigner(bench.gateway, bench.admin).submit(plan(a_test("one", ["a"])))
-    told = json.loads(bench.gateway.jobs.document(bench.admin, campaign).text)
+    told = json.loads(document(bench, campaign).text)
     assert [test["name"] for test in told["campaign"]["tests"]] == ["one"]
 
 

@@ -37,6 +37,14 @@ class Access:
         token = self.token(tx, caller)
         return None if token is None else Actor(token.user, frozenset(token.scopes))
 
+    def reader(self, tx: Connection, caller: Caller) -> Actor | None:
+        """Return the user whose private jobs the caller may see in lists: None where no token says that it may read.
+
+        Raises `BadCredentials`.
+        """
+        actor = self.actor(tx, caller)
+        return actor if actor is not None and (actor.admin or "read" in actor.scopes) else None
+
     def user(self, caller: Caller) -> str | None:
         """Return the user behind a token, None when no credentials were sent; raise `BadCredentials` for wrong ones."""
         with self._ground.read() as tx:

@@ -7,11 +7,10 @@ from attrs import frozen
 from sqlalchemy import Connection
 
 from wsgi_app.core.change import Ground
-from wsgi_app.core.excerpt import short
+from wsgi_app.core.lacking import lack_of
 from wsgi_app.core.matching import Choice, Pool, Wish, wish_of
 from wsgi_app.core.plan import Plan, load_plan
 from wsgi_app.errors import NothingFits
-from wsgi_app.model import System
 from wsgi_app.states import SystemHealth
 from wsgi_app.store import queue
 from wsgi_app.store.systems import load_systems
@@ -59,7 +58,7 @@ def require_fitting(tx: Connection, new: NewJob) -> None:
     pool = Pool(systems)
     for group in new.recipe_sets:
         for recipe in group.recipes:
-            lack = _lack(pool, wish_of(recipe), "system")
+            lack = lack_of(pool, wish_of(recipe), "system")
             if lack is not None:
                 raise NothingFits(lack, field=recipe.place or None)
         few = _too_few(pool, [wish_of(recipe) for recipe in group.recipes], "system")
@@ -100,7 +99,7 @@ class _Advisor:
         return found
 
     def _reason(self, wish: Wish) -> str | None:
-        lack = _lack(self._all, wish, "system")
+        lack = lack_of(self._all, wish, "system")
         if lack is not None or self._plan.pool.fitting(wish):
             return lack
         unfit = [self._all.systems[place] for place in self._all.fitting(wish)]
@@ -127,30 +126,3 @@ def _too_few(pool: Pool, wishes: Sequence[Wish], kind: str) -> str | None:
     if can == len(wishes):
         return None
     return f"only {can} of {len(wishes)} recipes can have a {kind} at the same time"
-
-
-def _lack(pool: Pool, wish: Wish, kind: str) -> str | None:
-    """Return what no system of these has, or None when one would do."""
-    if pool.fitting(wish):
-        return None
-    if wish.system is not None:
-        return _lack_of(pool, wish, wish.system)
-    if wish.type is not None and not pool.fitting(Wish(None, wish.type, frozenset())):
-        return f"no {kind} has type {short(wish.type)}"
-    for tag in sorted(wish.tags):
-        if not pool.fitting(Wish(None, None, frozenset((tag,)))):
-            return f"no {kind} has tag {short(tag)}"
-    if wish.type is None and not wish.tags:
-        return f"there is no {kind}"
-    wanted = [*([f"type {wish.type}"] if wish.type else []), *(f"tag {tag}" for tag in sorted(wish.tags))]
-    return f"no {kind} has {short(' and '.join(wanted))} together"
-
-
-def _lack_of(pool: Pool, wish: Wish, name: str) -> str:
-    system: System | None = next((one for one in pool.systems if one.name == name), None)
-    if system is None:
-        return f"there is no system {short(name)!r}"
-    if wish.type not in (None, system.type):
-        return f"system {name} does not have type {short(wish.type or '')}"
-    lacking = sorted(wish.tags - set(system.tags))
-    return f"system {name} does not have tag {short(lacking[0])}"

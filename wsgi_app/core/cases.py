@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Ground
 from wsgi_app.core.console import bases, console_path
-from wsgi_app.core.listing import Listed, Place, Reference, find_in
 from wsgi_app.core.masking import Mask
 from wsgi_app.core.record import Record
 from wsgi_app.core.records import Records, Which
+from wsgi_app.core.selection import Listed, Place, Reference, find_in
 from wsgi_app.errors import NoSuchRecipe
 from wsgi_app.model import Caller, Result, Task
 from wsgi_app.store import cases, jobs, listing, results

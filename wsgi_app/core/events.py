@@ -111,7 +111,7 @@ class Events:
 
     def _load(self, caller: Caller, after: int, limit: int, topics: Collection[str]) -> Batch:
         with self._ground.read() as tx:
-            actor = self._access.actor(tx, caller)
+            actor = self._access.reader(tx, caller)
             return events.load_batch(
                 tx,
                 after=after,
@@ -126,7 +126,7 @@ class Events:
         actor = None
         if caller.authorization:
             with self._ground.read() as tx:
-                actor = self._access.actor(tx, caller)
+                actor = self._access.reader(tx, caller)
         wanted = [one.event for one in told if (not topics or one.event.topic in topics) and _visible(one, actor)]
         return Batch(tuple(wanted), told[-1].event.id, more=False)
 

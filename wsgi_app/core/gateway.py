@@ -22,6 +22,7 @@ from wsgi_app.core.jobs import Jobs
 from wsgi_app.core.lab import TheLab
 from wsgi_app.core.listing import Listing
 from wsgi_app.core.logs import Logs
+from wsgi_app.core.longreads import LongReads
 from wsgi_app.core.machines import Machines
 from wsgi_app.core.notifier import News, Notifier, Subject
 from wsgi_app.core.portwaits import PortWaits
@@ -31,6 +32,7 @@ from wsgi_app.core.recipes import Recipes
 from wsgi_app.core.records import Records
 from wsgi_app.core.restored import Restored
 from wsgi_app.core.results import Results
+from wsgi_app.core.selection import Selections
 from wsgi_app.core.steps import Steps
 from wsgi_app.core.strays import Strays
 from wsgi_app.core.sync import Sync, decided
@@ -58,12 +60,14 @@ class Gateway:
     jobs: Jobs
     campaigns: Campaigns
     listing: Listing
+    selections: Selections
     recipes: Recipes
     archives: Archives
     tasks: Tasks
     results: Results
     logs: Logs
     records: Records
+    long_reads: LongReads
     cases: Cases
     lab: TheLab
     systems: Systems
@@ -142,12 +146,14 @@ def open_gateway(config: Config, clock: Clock | None = None) -> Gateway:
         Jobs(ground, access),
         Campaigns(ground, access),
         Listing(ground, access),
+        Selections(ground, access),
         Recipes(ground, access),
         Archives(ground),
         Tasks(ground, access),
         Results(ground, access),
         Logs(ground, access),
         records,
+        LongReads(),
         Cases(ground, access, records),
         TheLab(ground, access),
         systems,

@@ -1,28 +1,26 @@
 """Jobs: submitted, repeated, listed, waited for, cancelled."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from attrs import evolve
 from sqlalchemy import Connection
 
-from wsgi_app.campaign import Campaign
-from wsgi_app.core import commands, lifecycle, submission
+from wsgi_app.core import commands, submission
 from wsgi_app.core.access import Access
-from wsgi_app.core.advice import Advice, advise, require_fitting
+from wsgi_app.core.advice import Advice, advise
 from wsgi_app.core.campaign import course
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.dispatch import dispatch
 from wsgi_app.core.ending import end_recipes
-from wsgi_app.core.idempotency import Once
 from wsgi_app.core.notifier import Subject
-from wsgi_app.core.rewritten import rewrite
+from wsgi_app.core.selection import Place, Reference, Selection, select_in
+from wsgi_app.core.storing import loaded, require_systems, store_job
 from wsgi_app.core.summary import Summary, summarise
-from wsgi_app.errors import Denied, Invalid, JobFinished, JobRunning, NoSuchJob, Unauthenticated
+from wsgi_app.errors import Denied, JobFinished, JobRunning, NoSuchJob, NotFound, Unauthenticated
 from wsgi_app.model import Caller, Job, Recipe
 from wsgi_app.states import RecipeStatus, TaskStatus
-from wsgi_app.store import campaigns, jobs, listing, recipes
-from wsgi_app.store import systems as store_systems
-from wsgi_app.submitted import Document, NewJob
+from wsgi_app.store import jobs, listing, recipes
+from wsgi_app.submitted import NewJob
 
 #: who submits without a token, where that is allowed
 ANONYMOUS = "anonymous"
@@ -50,7 +48,7 @@ class Jobs:
         submission.check(new)
         with self._ground.change() as change:
             owner = self._submitter(caller, change.tx)
-            return self._store(change, caller, new, owner, idempotency_key)
+            return store_job(change, self._ground, caller, new, owner, idempotency_key)
 
     def validate(self, caller: Caller, read: Callable[[], NewJob]) -> NewJob:
         """Return the job that `submit` would store, and store nothing. Raises as that does."""
@@ -60,7 +58,7 @@ class Jobs:
         submission.check(new)
         commands.check(new, self._ground.config)
         with self._ground.read() as tx:
-            _require_systems(tx, new)
+            require_systems(tx, new)
         return new
 
     def advise(self, caller: Caller, read: Callable[[], NewJob]) -> Advice:
@@ -88,59 +86,27 @@ class Jobs:
             if finished_only and not found.settled:
                 raise JobRunning
             new = jobs.load_submitted(change.tx, job)
-            return self._store(change, caller, new, owner, idempotency_key, retry_of=job, asked=f"retry {job}")
+            asked = f"retry {job}"
+            return store_job(change, self._ground, caller, new, owner, idempotency_key, retry_of=job, asked=asked)
 
-    def resubmit(self, caller: Caller, recipe: int, *, idempotency_key: str | None = None) -> Job:
-        """Submit the recipe set of a recipe once more, as a job of its own; a campaign whole.
+    def resubmit(self, caller: Caller, which: Reference | Place, *, idempotency_key: str | None = None) -> Job:
+        """Submit once more what somebody names: the sets of it, as a job of their own; a campaign whole.
 
         As `retry` does. Raises `NoSuchRecipe`.
         """
         with self._ground.change() as change:
-            found = lifecycle.recipe_of(change, recipe)
             owner = self._submitter(caller, change.tx)
-            self._access.require_reader(change.tx, caller, jobs.load_job_row(change.tx, found.job))
-            new = jobs.load_submitted(change.tx, found.job)
-            asked = f"retry {found.job}"
-            if len(new.recipe_sets) > 1:
-                place = jobs.place_of_set(change.tx, found.job, found.recipe_set)
+            found = select_in(change.tx, self._access, caller, which)
+            job = found.job.id
+            new = jobs.load_submitted(change.tx, job)
+            asked = f"retry {job}"
+            sets = {part.recipe.recipe_set for part in found.parts}
+            if not found.whole and len(sets) < len(new.recipe_sets):
+                (group,) = sets
+                place = jobs.place_of_set(change.tx, job, group)
                 new = evolve(new, recipe_sets=(evolve(new.recipe_sets[place], stage=0),))
-                asked = f"retry set {found.recipe_set}"
-            return self._store(change, caller, new, owner, idempotency_key, retry_of=found.job, asked=asked)
-
-    def _store(
-        self,
-        change: Change,
-        caller: Caller,
-        new: NewJob,
-        owner: str,
-        idempotency_key: str | None,
-        *,
-        retry_of: int | None = None,
-        asked: str | None = None,
-    ) -> Job:
-        """Store a job that was checked, once for each idempotency key."""
-        # one stranger's key is not another's
-        scope = f"user {owner}" if caller.authorization else f"address {caller.address}"
-        # of a retry it does not matter what it copies: the same call is the same retry
-        once = Once.of(scope, idempotency_key, asked or new)
-        earlier = once.made(change)
-        if earlier is not None:
-            return _loaded(jobs.load_job(change.tx, earlier))
-        commands.check(new, self._ground.config)
-        _require_systems(change.tx, new)
-        visibility = new.visibility or self._ground.config.visibility
-        job = jobs.insert_job(change.tx, new, owner=owner, visibility=visibility, now=change.now, retry_of=retry_of)
-        once.note(change, job)
-        if new.campaign is not None:
-            plan = new.campaign
-            _begin(change, job, plan if plan.requestor else evolve(plan, requestor=owner))
-        submitted = _loaded(jobs.load_job(change.tx, job))
-        change.job_event(job, submitted.status, submitted.result, settled=False)
-        for group in submitted.recipe_sets:
-            for recipe in group.recipes:
-                change.recipe_event(recipe)
-        dispatch(change, self._ground)
-        return _loaded(jobs.load_job(change.tx, job))
+                asked = f"retry set {group}"
+            return store_job(change, self._ground, caller, new, owner, idempotency_key, retry_of=job, asked=asked)
 
     def get(self, caller: Caller, job: int, *, newest: int = jobs.MOST_SETS, before: int | None = None) -> Job:
         """Return a job with all below it; of a campaign the `newest` recipe sets, at most `MOST_SETS`.
@@ -172,7 +138,7 @@ class Jobs:
         Raises `Unauthenticated` for what is mine when nobody says who I am.
         """
         with self._ground.read() as tx:
-            actor = self._access.actor(tx, caller)
+            actor = self._access.reader(tx, caller)
             visible = jobs.visible_to(None if actor is None else actor.user, admin=actor is not None and actor.admin)
             where = [*visible, *jobs.job_filter(states=states, owner=owner)]
             if mine:
@@ -180,16 +146,6 @@ class Jobs:
                     raise Unauthenticated("whose jobs are yours, a token says")
                 where += jobs.job_filter(owner=actor.user)
             return jobs.load_jobs(tx, where=where, after=after, limit=limit)
-
-    def document(self, caller: Caller, job: int) -> Document:
-        """Return what a job was submitted as; of one older than these are kept, a document that asks for the same.
-
-        Raises as `get` does; `job` is as there.
-        """
-        with self._ground.read() as tx:
-            number = _meant(tx, job)
-            self._access.require_reader(tx, caller, jobs.load_job_row(tx, number))
-            return jobs.load_document(tx, number) or rewrite(jobs.load_submitted(tx, number))
 
     def wait(self, caller: Caller, job: int, *, seconds: float) -> Job:
         """Return the job as soon as it is settled, or as it is after so many seconds. `job` is as for `get`."""
@@ -226,34 +182,53 @@ class Jobs:
             end_recipes(change, unfinished, TaskStatus.CANCELLED, None, grace=_last_words)
             dispatch(change, self._ground)
 
-    def cancel_sets(self, caller: Caller, numbers: Collection[int]) -> None:
-        """Cancel what is unfinished of the sets of these recipes; a campaign whole, as `cancel` does.
+    def cancel_sets(self, caller: Caller, which: Reference | Place) -> None:
+        """Cancel what is unfinished of the sets of the recipes that somebody names; a campaign whole, as `cancel` does.
 
-        All of them or none. Raises `NoSuchRecipe`; `Unauthenticated` or `Denied` for another user's.
+        Raises `NoSuchRecipe`; `Unauthenticated` or `Denied` for another user's.
         """
         with self._ground.change() as change:
-            members = [lifecycle.recipe_of(change, number) for number in sorted(set(numbers))]
-            stopped = {job for job in {one.job for one in members} if self._require_canceller(caller, change.tx, job)}
-            for job in sorted(stopped):
-                course.stop(change, self._ground, job)
-            unfinished = [one for job in sorted(stopped) for one in recipes.unfinished_of(change.tx, job)]
-            for group in sorted({one.recipe_set for one in members if one.job not in stopped}):
-                unfinished += [one for one in recipes.load_set(change.tx, group) if not one.status.finished]
-            if unfinished:
-                end_recipes(change, unfinished, TaskStatus.CANCELLED, None, grace=_last_words)
-            if unfinished or stopped:
-                dispatch(change, self._ground)
+            self._end(change, [self._cancellable(caller, change.tx, which)])
 
-    def _require_canceller(self, caller: Caller, tx: Connection, job: int) -> bool:
-        """Let pass who may cancel a job, and return whether it is a campaign."""
-        found = jobs.load_job_row(tx, job)
-        self._require_owner(caller, tx, found)
-        return found.campaign
+    def cancel_many(self, caller: Caller, wanted: Sequence[Reference | Place]) -> list[bool]:
+        """Do what `cancel_sets` does of each that it does not refuse, and return of each whether that is so.
+
+        Raises `Unauthenticated`.
+        """
+        with self._ground.change() as change:
+            found: list[Selection | None] = []
+            for which in wanted:
+                try:
+                    found.append(self._cancellable(caller, change.tx, which))
+                except (Denied, NotFound):
+                    found.append(None)
+            self._end(change, [one for one in found if one is not None])
+            return [one is not None for one in found]
+
+    def _cancellable(self, caller: Caller, tx: Connection, which: Reference | Place) -> Selection:
+        """Return the recipes that somebody names and may cancel."""
+        found = select_in(tx, self._access, caller, which)
+        self._require_owner(caller, tx, found.job)
+        return found
+
+    def _end(self, change: Change, selections: Collection[Selection]) -> None:
+        """Cancel the sets of these recipes, and their campaigns."""
+        stopped = sorted({one.job.id for one in selections if one.job.campaign})
+        for job in stopped:
+            course.stop(change, self._ground, job)
+        unfinished = [recipe for job in stopped for recipe in recipes.unfinished_of(change.tx, job)]
+        sets = {part.recipe.recipe_set for one in selections for part in one.parts if not one.job.campaign}
+        for group in sorted(sets):
+            unfinished += [one for one in recipes.load_set(change.tx, group) if not one.status.finished]
+        if unfinished:
+            end_recipes(change, unfinished, TaskStatus.CANCELLED, None, grace=_last_words)
+        if unfinished or stopped:
+            dispatch(change, self._ground)
 
     def _get(self, tx: Connection, caller: Caller, job: int, newest: int, before: int | None) -> Job:
         number = _meant(tx, job)
         self._access.require_reader(tx, caller, jobs.load_job_row(tx, number))
-        return _loaded(jobs.load_job(tx, number, newest=newest, before=before))
+        return loaded(jobs.load_job(tx, number, newest=newest, before=before))
 
     def _require_owner(self, caller: Caller, tx: Connection, job: Job) -> None:
         if self._submitter(caller, tx) == job.owner:
@@ -278,28 +253,6 @@ def _meant(tx: Connection, number: int) -> int:
     return found
 
 
-def _require_systems(tx: Connection, new: NewJob) -> None:
-    """Raise `Invalid` for the first system that a job names and that is not there; `NothingFits` as it asks to."""
-    if new.fitting:
-        require_fitting(tx, new)
-    for wanted in submission.wanted_systems(new):
-        if store_systems.load_system(tx, wanted.system) is None:
-            where = f"{wanted.place}: " if wanted.place else ""
-            raise Invalid(f"{where}there is no system {wanted.system!r}", field=wanted.field)
-
-
-def _begin(change: Change, job: int, plan: Campaign) -> None:
-    """Store a campaign; it waits for nothing, so that its job runs from now on."""
-    campaigns.insert_campaign(change.tx, job, plan, now=change.now)
-    jobs.update_job(change.tx, job, started=change.now, status=RecipeStatus.RUNNING)
-
-
 def _last_words(recipe: Recipe) -> float:
     """How long the harness or installer of a cancelled recipe may go on writing; seconds."""
     return CANCEL_GRACE if recipe.started is not None or recipe.install_started is not None else 0
-
-
-def _loaded(job: Job | None) -> Job:
-    if job is None:
-        raise NoSuchJob
-    return job

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from wsgi_app.core import access, heartbeat
 from wsgi_app.core.access import Access
@@ -10,7 +10,20 @@ from wsgi_app.core.change import Ground
 from wsgi_app.core.dispatch import dispatch
 from wsgi_app.errors import Invalid
 from wsgi_app.model import Caller, Lab
+from wsgi_app.states import SystemHealth
 from wsgi_app.store import lab
+from wsgi_app.store.systems import load_systems
+
+
+@frozen
+class LabSeen:
+    """The lab at one moment."""
+
+    lab: Lab
+    #: when the controller's timer last gave a sign of life, None when it does not run, or hangs
+    heard: float | None
+    #: names of the systems that are not retired
+    systems: tuple[str, ...]
 
 
 class TheLab:
@@ -25,10 +38,13 @@ class TheLab:
         with self._ground.read() as tx:
             return lab.load_lab(tx)
 
-    def heard(self) -> float | None:
-        """Return when the controller's timer last gave a sign of life, None when it does not run, or hangs."""
+    def look(self) -> LabSeen:
+        """Return it with its systems, and whether it is alive."""
         beat = heartbeat.last(self._ground.config.run / heartbeat.TIMER)
-        return None if beat is None or beat.stale else self._ground.clock() - beat.age
+        heard = None if beat is None or beat.stale else self._ground.clock() - beat.age
+        with self._ground.read() as tx:
+            there = [one.name for one in load_systems(tx) if one.health is not SystemHealth.RETIRED]
+            return LabSeen(lab.load_lab(tx), heard, tuple(there))
 
     def change(self, caller: Caller, **values: Any) -> Lab:
         """Change health, description or `most_recipes` (admins only), and give out what may be given now."""

@@ -1,6 +1,7 @@
 """Reading a log's file by lines, from any of them on, with memory for one line. A line ends at a newline only."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,10 +74,14 @@ def _next(file: BinaryIO, longest: int) -> Line | None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO | None]:
-    """Open a file that is no link; None when it is not there."""
+    """Open a regular file; None when there is none."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
+        yield None
+        return
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         yield None
         return
     with os.fdopen(descriptor, "rb", BLOCK) as file:

@@ -1,80 +1,47 @@
-"""Recipes as readers ask for them: by any number that we have, and as lists of any kind."""
+"""Recipes listed as readers ask for them: by conditions, in any order, page by page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import frozen
 from sqlalchemy import ColumnElement, Connection
 
-from wsgi_app.conditions import AllOf, AnyOf, Condition, Field, Lookup, Order, Where
+from wsgi_app.conditions import Condition, Order, Where
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Ground
-from wsgi_app.errors import Invalid, NoSuchRecipe
+from wsgi_app.core.selection import document_of
+from wsgi_app.errors import Invalid, NoSuchSystem, NotFound
 from wsgi_app.model import Caller
 from wsgi_app.store import jobs
 from wsgi_app.store import listing as store
 from wsgi_app.store.ids import LARGEST
 from wsgi_app.store.listing import Listed
-
-__all__ = [
-    "AllOf",
-    "AnyOf",
-    "Condition",
-    "Field",
-    "Listed",
-    "Listing",
-    "Lookup",
-    "NEWEST",
-    "Order",
-    "Place",
-    "Reference",
-    "Where",
-]
+from wsgi_app.store.systems import load_system, load_systems
+from wsgi_app.submitted import Document
 
 #: newest first
 NEWEST = (Order("id", descending=True),)
 #: most recipes of one page
 LONGEST_PAGE = 10_000
-
-_Which = Callable[[Connection, int], ColumnElement[bool] | None]
-_KINDS: dict[str, tuple[_Which, ...]] = {
-    "job": (store.of_job,),
-    "set": (store.of_set,),
-    "recipe": (store.of_recipe,),
-    "task": (store.of_task,),
-    "any": (store.of_recipe, store.of_job, store.of_set, store.of_task, store.of_result),
-}
+#: characters of documents that are held at a time, unless one alone has more
+HELD = 1 << 22
 
 
 @frozen
-class Reference:
-    """A number of ours, and what it is: `job`, `set`, `recipe`, `task`, or `any` of these, or a result."""
+class Page:
+    """Recipes of a list, the length of the whole list, and what their jobs were submitted as."""
 
-    kind: str
-    number: int
-
-
-@frozen
-class Place:
-    """A recipe by its place (from 0) in the set whose first recipe is `first`."""
-
-    first: int
-    n: int
+    total: int
+    found: Sequence[Listed]
+    #: of each recipe, in their order; read some at a time, as they are taken
+    documents: Iterator[Document]
 
 
 class Listing:
-    """Recipes, found and listed."""
+    """Lists of recipes."""
 
     def __init__(self, ground: Ground, access: Access) -> None:
         self._ground = ground
         self._access = access
-
-    def find(self, caller: Caller, reference: Reference | Place, *, with_tasks: bool = False) -> tuple[Listed, ...]:
-        """Return the recipes that are meant, in order of id: of a set and of a job all, of a campaign the newest.
-
-        Raises `NoSuchRecipe`; `Unauthenticated` or `Denied` when they are private.
-        """
-        with self._ground.read() as tx:
-            return find_in(tx, self._access, caller, reference, with_tasks=with_tasks)
 
     def page(
         self,
@@ -102,36 +69,77 @@ class Listing:
         with self._ground.read() as tx:
             return store.count(tx, where, self._visible(tx, caller), now=self._ground.clock())
 
+    def of_system(self, caller: Caller, name: str, *, limit: int) -> Sequence[Listed]:
+        """Return the newest recipes of a system, as `page` does. Raises `NoSuchSystem`."""
+        with self._ground.read() as tx:
+            if load_system(tx, name) is None:
+                raise NoSuchSystem
+            return self._newest(tx, caller, [Condition("system", "exact", name)], limit)
+
+    def of_type(self, caller: Caller, kind: str, *, owner: str | None = None, limit: int) -> Sequence[Listed]:
+        """Return the newest recipes (of an owner) that ask for a type, as `page` does. Raises `NotFound`."""
+        with self._ground.read() as tx:
+            if kind not in _types(tx):
+                raise NotFound("no system is of this type")
+            mine = [] if owner is None else [Condition("owner", "exact", owner)]
+            return self._newest(tx, caller, [Condition("type", "exact", kind), *mine], limit)
+
+    def count_by_type(self, caller: Caller, where: Sequence[Where]) -> dict[str, int]:
+        """Return how many recipes of which all conditions are true ask for each type that the lab has."""
+        with self._ground.read() as tx:
+            visible, now = self._visible(tx, caller), self._ground.clock()
+            return {
+                kind: store.count(tx, [*where, Condition("type", "exact", kind)], visible, now=now)
+                for kind in sorted(_types(tx))
+            }
+
+    def _newest(self, tx: Connection, caller: Caller, where: Sequence[Where], limit: int) -> Sequence[Listed]:
+        visible, now = self._visible(tx, caller), self._ground.clock()
+        return store.page(tx, where, visible, NEWEST, now=now, offset=0, limit=limit)
+
+    def with_documents(
+        self, caller: Caller, where: Sequence[Where], order: Sequence[Order], *, offset: int, limit: int
+    ) -> Page:
+        """Return what `page` and `count` do, of the same moment, and the documents. Raises as `page` does."""
+        with self._ground.read() as tx:
+            visible, now = self._visible(tx, caller), self._ground.clock()
+            total = store.count(tx, where, visible, now=now)
+            found = store.page(tx, where, visible, order, now=now, offset=min(offset, LARGEST), limit=limit)
+        return Page(total, found, self._documents([one.job.id for one in found]))
+
+    def _documents(self, wanted: Sequence[int]) -> Iterator[Document]:
+        """Yield the documents of jobs, as many by one query as may be held together."""
+        held: dict[int, Document] = {}
+        with self._ground.read() as tx:
+            sizes = jobs.document_sizes(tx, set(wanted))
+        for place, job in enumerate(wanted):
+            if job not in held:
+                with self._ground.read() as tx:
+                    if job in sizes:
+                        held = jobs.load_documents(tx, _next(wanted[place:], sizes))
+                    else:
+                        # it is older than documents are kept
+                        held[job] = document_of(tx, job)
+            yield held[job]
+
     def _visible(self, tx: Connection, caller: Caller) -> list[ColumnElement[bool]]:
-        actor = self._access.actor(tx, caller)
+        actor = self._access.reader(tx, caller)
         return jobs.visible_to(None if actor is None else actor.user, admin=actor is not None and actor.admin)
 
 
-def find_in(
-    tx: Connection, access: Access, caller: Caller, reference: Reference | Place, *, with_tasks: bool = False
-) -> tuple[Listed, ...]:
-    """Do what `Listing.find` does, within a transaction."""
-    found = _at(tx, reference, with_tasks) if isinstance(reference, Place) else _meant(tx, reference, with_tasks)
-    if not found:
-        raise NoSuchRecipe("this job has no recipes yet")
-    # the key of one recipe is for that one: of the others of its job it says nothing
-    access.require_reader(tx, caller, found[0].job, found[0].recipe.id if len(found) == 1 else None)
-    return tuple(found)
+def _types(tx: Connection) -> set[str]:
+    """Return the types that the lab's systems have."""
+    return {system.type for system in load_systems(tx) if system.type is not None}
 
 
-def _meant(tx: Connection, reference: Reference, with_tasks: bool) -> list[Listed]:
-    if not 0 < reference.number <= LARGEST:
-        raise NoSuchRecipe
-    for which in _KINDS[reference.kind]:
-        chosen = which(tx, reference.number)
-        if chosen is not None:
-            return store.load(tx, chosen, with_tasks=with_tasks)
-    raise NoSuchRecipe
-
-
-def _at(tx: Connection, place: Place, with_tasks: bool) -> list[Listed]:
-    found = _meant(tx, Reference("recipe", place.first), with_tasks=False)
-    if found[0].place != 0 or not 0 <= place.n < found[0].size:
-        raise NoSuchRecipe
-    members = store.load(tx, store.members(found[0].recipe.recipe_set), with_tasks=with_tasks)
-    return [members[place.n]]
+def _next(wanted: Sequence[int], sizes: Mapping[int, int]) -> set[int]:
+    """Return the first of these jobs, and those behind it whose documents may be held together with its own."""
+    found: set[int] = set()
+    room = HELD
+    for job in wanted:
+        if job in sizes and job not in found:
+            room -= sizes[job]
+            if found and room < 0:
+                break
+            found.add(job)
+    return found

@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Ground
+from wsgi_app.core.selection import Place, Reference, Submitted, submitted_in
 from wsgi_app.core.systems import Systems
 from wsgi_app.errors import NoSuchSystem
 from wsgi_app.model import Caller, System
@@ -23,6 +24,14 @@ class Machine:
     reserved: bool
     #: the recipe that it holds, if the caller may read that
     held: Listed | None
+
+
+@frozen
+class Given:
+    """A job that somebody names, and the system that it (of several recipes the first) was given, if it was."""
+
+    submitted: Submitted
+    machine: Machine | None
 
 
 class Machines:
@@ -46,8 +55,22 @@ class Machines:
                 raise NoSuchSystem
             return self._look(tx, caller, [found])[0]
 
+    def given(self, caller: Caller, which: Reference | Place) -> Given:
+        """Return the job that somebody names with its system; None also when that was removed since.
+
+        Raises `NoSuchRecipe`; `Unauthenticated` or `Denied` when it is private.
+        """
+        with self._ground.read() as tx:
+            submitted = submitted_in(tx, self._access, caller, which)
+            parts = submitted.selection.parts
+            recipe = parts[0].recipe if parts else None
+            if recipe is None or recipe.assigned is None or recipe.system is None:
+                return Given(submitted, None)
+            system = systems.load_system(tx, recipe.system)
+            return Given(submitted, None if system is None else self._look(tx, caller, [system])[0])
+
     def _look(self, tx: Connection, caller: Caller, found: list[System]) -> list[Machine]:
-        actor = self._access.actor(tx, caller)
+        actor = self._access.reader(tx, caller)
         numbers = {system.recipe for system in found if system.recipe is not None}
         held = {one.recipe.id: one for one in listing.load(tx, cases.these(numbers))} if numbers else {}
 

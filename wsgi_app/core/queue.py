@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Ground
+from wsgi_app.core.lacking import lack_of, unlike
 from wsgi_app.core.matching import Matching, wish_of
 from wsgi_app.core.plan import Plan, load_plan
 from wsgi_app.model import Caller, Job, Recipe
@@ -46,7 +47,7 @@ class Queue:
     ) -> list[Waiting]:
         """Return the sets that wait, of jobs that the caller may see, in the order in which they get systems."""
         with self._ground.read() as tx:
-            actor = self._access.actor(tx, caller)
+            actor = self._access.reader(tx, caller)
             visible = jobs.visible_to(None if actor is None else actor.user, admin=actor is not None and actor.admin)
             place = None if after is None else (after.priority, after.recipe_set)
             groups = store.queued_sets(tx, visible, job=job, after=place, limit=limit)
@@ -118,34 +119,17 @@ class Lab:
 
     def _lack(self, recipe: Recipe) -> str | None:
         """Return what no healthy system of this lab has, or None when one would do."""
-        if self._pool.fitting(wish_of(recipe)):
+        wish = wish_of(recipe)
+        if wish.system is None:
+            return lack_of(self._pool, wish, "healthy system") if self._pool.systems else "no system is healthy"
+        if self._pool.fitting(wish):
             return None
-        if recipe.system is not None:
-            return self._lack_of(recipe.system, recipe)
-        healthy = self._pool.systems
-        if not healthy:
-            return "no system is healthy"
-        kind, tags = recipe.requires.type, recipe.requires.tags
-        if kind is not None and kind not in {system.type for system in healthy}:
-            return f"no healthy system has type {kind}"
-        known = {tag for system in healthy for tag in system.tags}
-        for tag in tags:
-            if tag not in known:
-                return f"no healthy system has tag {tag}"
-        wishes = [*([f"type {kind}"] if kind else []), *(f"tag {tag}" for tag in tags)]
-        return f"no healthy system has {' and '.join(wishes)} together"
-
-    def _lack_of(self, name: str, recipe: Recipe) -> str:
-        """Return why the one system that a recipe names will not do."""
-        system = next((system for system in self._plan.lab if system.name == name), None)
+        system = next((system for system in self._plan.lab if system.name == wish.system), None)
         if system is None:
-            return f"there is no system {name} any more"
+            return f"there is no system {wish.system} any more"
         if not system.health.usable:
-            return f"system {name} is {_HEALTH[system.health]}" + (f": {system.reason}" if system.reason else "")
-        if recipe.requires.type not in (None, system.type):
-            return f"system {name} does not have type {recipe.requires.type}"
-        lacking = [tag for tag in recipe.requires.tags if tag not in system.tags]
-        return f"system {name} does not have tag {lacking[0]}"
+            return f"system {wish.system} is {_HEALTH[system.health]}" + (f": {system.reason}" if system.reason else "")
+        return unlike(system, wish)
 
     def _busy(self, recipe: Recipe) -> str:
         fitting = [self._pool.systems[place] for place in self._pool.fitting(wish_of(recipe))]

@@ -1,5 +1,6 @@
 """Lines of a console log as records."""
 
+import re
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from wsgi_app.signals import lone_case
 from wsgi_app.store import consoles
 
 _PAIR = struct.Struct(">QQ")
+#: what begins a command to the reader's terminal: ESC, and the C1 controls that do so alone (ECMA-48)
+_STEERS = re.compile(rb"\x1b|\xc2[\x90\x98\x9b\x9d-\x9f]")
 GONE = "this line is no longer on the disk"
 
 
@@ -45,7 +48,7 @@ class _Maker:
 
     def record(self, number: int, line: Line) -> Record:
         """Return the record of a line."""
-        data = self.mask.line(line.data.replace(b"\x1b", b"") if b"\x1b" in line.data else line.data)
+        data = self.mask.line(_STEERS.sub(b"", line.data))
         case = lone_case(data)
         if case is not None:
             said = CaseSaid(self.segment.place, self.mask.text(self.segment.task.name), case)

@@ -11,15 +11,14 @@ from itertools import islice
 from attrs import frozen
 from sqlalchemy import Connection
 
-from wsgi_app.core import listing
 from wsgi_app.core.access import Access
 from wsgi_app.core.change import Ground
 from wsgi_app.core.console import CONSOLE, Course, Part, Segment, bases, console_file, lay_out
 from wsgi_app.core.linefile import read_blocks
-from wsgi_app.core.listing import Place, Reference
 from wsgi_app.core.masking import Mask
 from wsgi_app.core.record import Level, Phase, Record
 from wsgi_app.core.recordlines import lines_of
+from wsgi_app.core.selection import Place, Reference, find_in
 from wsgi_app.errors import Invalid, NoSuchRecipe
 from wsgi_app.model import Caller, Recipe
 from wsgi_app.store import consoles, jobs, recipes
@@ -114,7 +113,7 @@ class Records:
 
     def _recipes(self, tx: Connection, caller: Caller, which: Which) -> list[Recipe]:
         if isinstance(which, Reference | Place):
-            return [one.recipe for one in listing.find_in(tx, self._access, caller, which, with_tasks=True)]
+            return [one.recipe for one in find_in(tx, self._access, caller, which, with_tasks=True)]
         found = {number: recipes.load_recipe(tx, number) for number in which}
         known = [recipe for recipe in found.values() if recipe is not None]
         if not known or len(known) < len(found):

@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from wsgi_app.campaign import Attempt, Campaign, CampaignEnd, Position, Report, ReporterKind
 from wsgi_app.errors import Conflict
-from wsgi_app.model import Job
-from wsgi_app.states import RecipeStatus, ResultValue, Verdict, verdict
+from wsgi_app.model import Job, Recipe
+from wsgi_app.states import RecipeStatus, ResultValue, Verdict, verdict, worst
 from wsgi_app.store import campaigns, recipes, summary
 from wsgi_app.store.summary import Ended
 
@@ -30,12 +30,32 @@ def judge(tx: Connection, job: Job, result: ResultValue) -> tuple[Verdict, str]:
     return found, "; ".join([reason, *_doubts(ended)])
 
 
-def _reason(tx: Connection, job: int, found: Verdict, ended: Sequence[Ended]) -> str:
+def judge_part(tx: Connection, job: int, part: Sequence[Recipe]) -> tuple[Verdict, str]:
+    """Return the verdict of neighbouring recipes of a job that are settled, whatever the others do, and why."""
+    span = part[0].id, part[-1].id
+    ended = summary.not_as_they_should(tx, job, *span)
+    found = part_verdict(part)
+    return found, "; ".join([_reason(tx, job, found, ended, *span), *_doubts(ended)])
+
+
+def part_verdict(part: Sequence[Recipe]) -> Verdict:
+    """Return the verdict of recipes that are settled, whatever the others of their job do."""
+    return verdict((recipe.status for recipe in part), worst(recipe.result for recipe in part))
+
+
+def _reason(
+    tx: Connection,
+    job: int,
+    found: Verdict,
+    ended: Sequence[Ended],
+    first: int | None = None,
+    last: int | None = None,
+) -> str:
     if found is Verdict.CANCELLED:
         return _ended(ended, RecipeStatus.CANCELLED)
     if found is Verdict.INFRASTRUCTURE:
         return _ended(ended, RecipeStatus.ABORTED)
-    return _failed(tx, job) if found is Verdict.FAIL else _passed(tx, job)
+    return _failed(tx, job, first, last) if found is Verdict.FAIL else _passed(tx, job, first, last)
 
 
 def _of_campaign(tx: Connection, job: int) -> tuple[Verdict, str]:
@@ -101,8 +121,8 @@ def _ended(ended: Sequence[Ended], status: RecipeStatus) -> str:
     )
 
 
-def _failed(tx: Connection, job: int) -> str:
-    found = summary.culprit(tx, job)
+def _failed(tx: Connection, job: int, first_recipe: int | None, last_recipe: int | None) -> str:
+    found = summary.culprit(tx, job, first_recipe, last_recipe)
     if found is None:
         # a recipe that was settled before keeps its result when its logs are read anew and say otherwise
         return "a recipe failed by a result that is no longer listed"
@@ -113,9 +133,9 @@ def _failed(tx: Connection, job: int) -> str:
     return f"{first.result} in {where}{path}, {source}" + _more(number - 1, "result fails", "results fail")
 
 
-def _passed(tx: Connection, job: int) -> str:
+def _passed(tx: Connection, job: int, first: int | None, last: int | None) -> str:
     said: Counter[str] = Counter()
-    for count in summary.counts(tx, job):
+    for count in summary.counts(tx, job, first, last):
         said[count.result] += count.number
     if not said:
         return "nothing failed, and no result was reported"

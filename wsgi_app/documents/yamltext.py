@@ -5,69 +5,30 @@ It is read event by event within bounds: nothing recurses, and what is larger th
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
-from attrs import define, field, frozen
+from attrs import define, field
+
+from wsgi_app.documents.yamlterms import JSON_WORDS, MERGE, PYYAML_WORDS, WIDE, BadYAML, Limits, Words, place
+
+__all__ = ["JSON_WORDS", "PYYAML_WORDS", "WIDE", "BadYAML", "Limits", "Words", "parse"]
 
 #: the same events, a twentieth of the time: PyYAML is built with libyaml nearly everywhere
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 _PREFIX = "tag:yaml.org,2002:"
-_MERGE = "merge"
 _STRING = "str"
 _TAGS = {_PREFIX + name: name for name in ("map", "seq", "str", "null", "bool", "int", "float", "merge")}
 #: what no YAML text has in it: YAML 1.2.2 section 5.1
 _UNPRINTABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
-@frozen
-class Limits:
-    """How much of a text is read: its `size` in bytes; values, and letters of them, with all aliases followed."""
-
-    size: int
-    values: int
-    letters: int
-    depth: int
-
-
-@frozen
-class Words:
-    """What a plain word is, else it is a text: kinds and their patterns, and the words for true."""
-
-    kinds: tuple[tuple[str, re.Pattern[str]], ...]
-    true: frozenset[str]
-
-
-def _words(*true: str, false: Sequence[str]) -> Words:
-    flags = "|".join(word for one in (*true, *false) for word in (one, one.capitalize(), one.upper()))
-    patterns = {
-        "null": r"~|null|Null|NULL|",
-        "bool": flags,
-        "int": r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+",
-        "float": r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?",
-        _MERGE: r"<<",
-    }
-    return Words(tuple((kind, re.compile(rf"(?:{pattern})\Z")) for kind, pattern in patterns.items()), frozenset(true))
-
-
-#: JSON's words and numbers, not the dates, `yes` and `1:30` of YAML 1.1
-JSON_WORDS = _words("true", false=["false"])
-#: the same and YAML 1.1's yes and no, as whoever writes for PyYAML means them
-PYYAML_WORDS = _words("true", "yes", "on", false=["false", "no", "off"])
-
-#: of a file that somebody has of himself: the most that Tackroom reads in one job
-WIDE = Limits(size=64 * 1024 * 1024, values=500_000, letters=64 * 1024 * 1024, depth=500)
-
 #: libyaml compares each with all before it
 _MOST_HANDLES = 100
 _HANDLE = re.compile(r"^%TAG", re.MULTILINE)
 _START = re.compile(r"[-+0-9~nNtTfFyYoO<]")
-
-
-class BadYAML(Exception):
-    """It is not YAML, or not such as can be JSON; the message names the line."""
 
 
 def parse(text: bytes, limits: Limits = WIDE, words: Words = JSON_WORDS) -> Any:
@@ -80,7 +41,7 @@ def parse(text: bytes, limits: Limits = WIDE, words: Words = JSON_WORDS) -> Any:
         return _Builder(limits, words).build(yaml.parse(letters, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise BadYAML(f"{_place(mark)}{error.problem or error.context}") from None
+        raise BadYAML(f"{place(mark)}{error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise BadYAML(" ".join(str(error).split())) from None
 
@@ -153,7 +114,7 @@ class _Builder:
             elif kind is yaml.DocumentStartEvent:
                 self._documents += 1
                 if self._documents > 1:
-                    raise BadYAML(f"{_place(event.start_mark)}there is another document")
+                    raise BadYAML(f"{place(event.start_mark)}there is another document")
         return None if self._root is None else self._root.value
 
     def _begin(self, event: Any, value: Any) -> None:
@@ -161,9 +122,9 @@ class _Builder:
         if event.tag is not None and event.tag != "!" and _TAGS.get(event.tag) != wanted:
             raise _no_json(event, event.tag.replace(_PREFIX, "!!")[:100])
         if self._open and type(self._open[-1].node.value) is dict and not self._has_key(self._open[-1]):
-            raise BadYAML(f"{_place(event.start_mark)}a key must be a text: put it between quotes")
+            raise BadYAML(f"{place(event.start_mark)}a key must be a text: put it between quotes")
         if len(self._open) >= self._limits.depth:
-            raise BadYAML(f"{_place(event.start_mark)}it is nested too deeply")
+            raise BadYAML(f"{place(event.start_mark)}it is nested too deeply")
         self._count(event)
         frame = _Frame(_Node(value, depth=1), event.start_mark, event.anchor)
         if event.anchor is not None:
@@ -188,14 +149,14 @@ class _Builder:
         name = event.anchor
         node = self._anchors.get(name)
         if node is None:
-            raise BadYAML(f"{_place(event.start_mark)}there is no anchor for the alias {name[:100]!r}")
+            raise BadYAML(f"{place(event.start_mark)}there is no anchor for the alias {name[:100]!r}")
         if isinstance(node, _Frame):
-            raise BadYAML(f"{_place(node.mark)}it is a part of itself")
+            raise BadYAML(f"{place(node.mark)}it is a part of itself")
         if len(self._open) + node.depth > self._limits.depth:
-            raise BadYAML(f"{_place(event.start_mark)}it is nested too deeply")
+            raise BadYAML(f"{place(event.start_mark)}it is nested too deeply")
         if self._open and type(self._open[-1].node.value) is dict and not self._has_key(self._open[-1]):
             if type(node.value) is not str:
-                raise BadYAML(f"{_place(event.start_mark)}a key must be a text: put it between quotes")
+                raise BadYAML(f"{place(event.start_mark)}a key must be a text: put it between quotes")
             self._key(node.value, event)
             return
         self._put(node, event.start_mark)
@@ -205,11 +166,11 @@ class _Builder:
         kind = self._kind(event)
         frame = self._open[-1] if self._open else None
         if frame is not None and type(frame.node.value) is dict and not self._has_key(frame):
-            if kind == _MERGE:
+            if kind == MERGE:
                 frame.merging = True
                 return
             if kind != _STRING:
-                raise BadYAML(f"{_place(event.start_mark)}a key must be a text: put it between quotes")
+                raise BadYAML(f"{place(event.start_mark)}a key must be a text: put it between quotes")
             if event.anchor is not None:
                 self._anchors[event.anchor] = _Node(event.value, letters=len(event.value))
             self._key(event.value, event)
@@ -234,11 +195,11 @@ class _Builder:
         text = event.value
         if kind == _STRING:
             if "\0" in text:
-                raise BadYAML(f"{_place(event.start_mark)}a NUL cannot be in a text")
+                raise BadYAML(f"{place(event.start_mark)}a NUL cannot be in a text")
             return text
         pattern = next((pattern for name, pattern in self._words.kinds if name == kind), None)
         # a tag may say that a word is a number, and there is no merging but by a key
-        if pattern is None or kind == _MERGE or not pattern.match(text):
+        if pattern is None or kind == MERGE or not pattern.match(text):
             raise _no_json(event, repr(text[:100]))
         if kind == "null":
             return None
@@ -247,7 +208,7 @@ class _Builder:
         try:
             number = float(text) if kind == "float" else int(text, 16 if text.startswith("0x") else 10)
         except ValueError:
-            raise BadYAML(f"{_place(event.start_mark)}a number has too many digits") from None
+            raise BadYAML(f"{place(event.start_mark)}a number has too many digits") from None
         if type(number) is float and math.isinf(number):
             raise _no_json(event, repr(text[:100]))
         return number
@@ -258,9 +219,9 @@ class _Builder:
     def _key(self, key: str, event: Any) -> None:
         frame = self._open[-1]
         if key in frame.node.value:
-            raise BadYAML(f"{_place(event.start_mark)}{key[:100]!r} is there twice")
+            raise BadYAML(f"{place(event.start_mark)}{key[:100]!r} is there twice")
         if "\0" in key:
-            raise BadYAML(f"{_place(event.start_mark)}a NUL cannot be in a text")
+            raise BadYAML(f"{place(event.start_mark)}a NUL cannot be in a text")
         frame.node.letters += len(key)
         frame.key = key
 
@@ -275,7 +236,7 @@ class _Builder:
         outer.letters += node.letters
         outer.depth = max(outer.depth, node.depth + 1)
         if outer.values > self._limits.values or outer.letters > self._limits.letters:
-            raise BadYAML(f"{_place(frame.mark)}its aliases make more than {self._limits.values} values of it")
+            raise BadYAML(f"{place(frame.mark)}its aliases make more than {self._limits.values} values of it")
         if type(outer.value) is list:
             outer.value.append(node.value)
         elif frame.merging:
@@ -288,20 +249,16 @@ class _Builder:
     def _count(self, event: Any) -> None:
         self._seen += 1
         if self._seen > self._limits.values:
-            raise BadYAML(f"{_place(event.start_mark)}it has more than {self._limits.values} values")
+            raise BadYAML(f"{place(event.start_mark)}it has more than {self._limits.values} values")
 
 
 def _mappings(value: Any, mark: yaml.Mark) -> list[dict[str, Any]]:
     """Return what is merged by `<<`: a mapping, or those in a list."""
     found = value if type(value) is list else [value]
     if not all(type(one) is dict for one in found):
-        raise BadYAML(f"{_place(mark)}only mappings can be merged")
+        raise BadYAML(f"{place(mark)}only mappings can be merged")
     return found
 
 
 def _no_json(event: Any, what: str) -> BadYAML:
-    return BadYAML(f"{_place(event.start_mark)}{what} is nothing that JSON has")
-
-
-def _place(mark: Any) -> str:
-    return "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
+    return BadYAML(f"{place(event.start_mark)}{what} is nothing that JSON has")

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 from wsgi_app.model import Job, Recipe, RecipeSet
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, Verdict, Visibility
 from wsgi_app.store import campaigns, ids
-from wsgi_app.store.recipes import load_recipes, requires_of
+from wsgi_app.store.reciperows import requires_of
+from wsgi_app.store.recipes import load_recipes
 from wsgi_app.store.schema import job_documents, job_secrets, jobs, recipe_sets, recipes, tasks
 from wsgi_app.submitted import Document, NewJob, NewRecipe, NewRecipeSet, NewTask
 
@@ -175,6 +176,18 @@ def load_document(tx: Connection, job: int) -> Document | None:
     """Return what a job was read from; None: it is older than these are kept."""
     row = tx.execute(select(job_documents).where(job_documents.c.job == job)).one_or_none()
     return None if row is None else Document(row.kind, row.text)
+
+
+def document_sizes(tx: Connection, numbers: Collection[int]) -> dict[int, int]:
+    """Return how many characters the documents of these jobs have, of those that have one."""
+    query = select(job_documents.c.job, func.length(job_documents.c.text)).where(job_documents.c.job.in_(numbers))
+    return {row[0]: row[1] for row in tx.execute(query)}
+
+
+def load_documents(tx: Connection, numbers: Collection[int]) -> dict[int, Document]:
+    """Return what these jobs were read from, of those that have it."""
+    rows = tx.execute(select(job_documents).where(job_documents.c.job.in_(numbers)))
+    return {row.job: Document(row.kind, row.text) for row in rows}
 
 
 def place_of_set(tx: Connection, job: int, recipe_set: int) -> int:

@@ -11,7 +11,8 @@ from wsgi_app.conditions import Order, Where
 from wsgi_app.model import Job, Recipe
 from wsgi_app.store import where as conditions
 from wsgi_app.store.jobs import MOST_SETS, job_of
-from wsgi_app.store.recipes import load_recipes, recipe_of
+from wsgi_app.store.reciperows import recipe_of
+from wsgi_app.store.recipes import load_recipes
 from wsgi_app.store.schema import jobs, recipe_sets, recipes, results, systems, tasks
 
 
@@ -28,6 +29,8 @@ class Listed:
     size: int
     #: another recipe of its set was given a system
     peers_placed: bool
+    #: how many recipes its job has by now, itself counted
+    siblings: int
     #: the type of system asked for, or that of the system asked for
     type: str | None = None
 
@@ -77,6 +80,7 @@ def load(tx: Connection, which: ColumnElement[bool], *, with_tasks: bool = False
         return []
     job_rows = tx.execute(select(jobs).where(jobs.c.id.in_({recipe.job for recipe in found})))
     its_job = {row.id: job_of(row) for row in job_rows}
+    siblings = _siblings(tx, set(its_job))
     sets = _sets(tx, {recipe.recipe_set for recipe in found})
     types = _types(tx, {recipe.system for recipe in found if recipe.requires.type is None and recipe.system})
     return [
@@ -87,6 +91,7 @@ def load(tx: Connection, which: ColumnElement[bool], *, with_tasks: bool = False
             sets[recipe.recipe_set].places.get(recipe.id, 0),
             sets[recipe.recipe_set].size,
             sets[recipe.recipe_set].placed > (recipe.assigned is not None),
+            siblings[recipe.job],
             recipe.requires.type or types.get(recipe.system or ""),
         )
         for recipe in found
@@ -119,6 +124,12 @@ def _sets(tx: Connection, numbers: set[int]) -> dict[int, _Set]:
         for group, number in tx.execute(members_of.order_by(recipes.c.id)):
             places[group][number] = len(places[group])
     return {group: _Set(first, members, given, places[group]) for group, first, members, given in rows}
+
+
+def _siblings(tx: Connection, numbers: set[int]) -> dict[int, int]:
+    """Return how many recipes each of these jobs has."""
+    query = select(recipes.c.job, func.count()).where(recipes.c.job.in_(numbers)).group_by(recipes.c.job)
+    return {row[0]: row[1] for row in tx.execute(query)}
 
 
 def _types(tx: Connection, names: Iterable[str]) -> dict[str, str | None]:
@@ -169,6 +180,12 @@ def of_recipe(tx: Connection, recipe: int) -> ColumnElement[bool] | None:
     """Say which that recipe is; None: there is no such recipe."""
     there = tx.execute(select(recipes.c.id).where(recipes.c.id == recipe)).first()
     return None if there is None else recipes.c.id == recipe
+
+
+def settled(tx: Connection, numbers: Sequence[int]) -> bool:
+    """Return whether all these recipes are settled."""
+    open_one = select(recipes.c.id).where(recipes.c.id.in_(numbers), ~recipes.c.settled).limit(1)
+    return tx.execute(open_one).first() is None
 
 
 def of_task(tx: Connection, task: int) -> ColumnElement[bool] | None:

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, or_,
 
 from wsgi_app.model import Recipe
 from wsgi_app.states import RecipeStatus
-from wsgi_app.store.recipes import RESERVED, recipe_of
+from wsgi_app.store.reciperows import recipe_of
+from wsgi_app.store.recipes import RESERVED
 from wsgi_app.store.schema import jobs, recipe_sets, recipes
 
 

@@ -1,14 +1,15 @@
 """Recipe sets, recipes and tasks."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select, update
 
-from wsgi_app.model import Peer, Recipe, Requires, Task
-from wsgi_app.states import FINISHED_RECIPE, UNFINISHED_TASK, Cause, LogState, RecipeStatus, ResultValue, TaskStatus
+from wsgi_app.model import Peer, Recipe, Task
+from wsgi_app.states import FINISHED_RECIPE, UNFINISHED_TASK, LogState, RecipeStatus, ResultValue, TaskStatus
+from wsgi_app.store.reciperows import recipe_of, task_of
 from wsgi_app.store.schema import logs, recipe_sets, recipes, tasks
 
 #: has a system that has not asked for it
@@ -51,7 +52,7 @@ def load_recipes(tx: Connection, where: ColumnElement[bool]) -> list[Recipe]:
     by_recipe: dict[int, list[Task]] = defaultdict(list)
     wanted = select(recipes.c.id).where(where)
     for row in tx.execute(select(tasks).where(tasks.c.recipe.in_(wanted)).order_by(tasks.c.id)):
-        by_recipe[row.recipe].append(_task(row))
+        by_recipe[row.recipe].append(task_of(row))
     return [recipe_of(row, by_recipe[row.id]) for row in rows]
 
 
@@ -242,63 +243,3 @@ def set_results(tx: Connection, numbers: Sequence[int], result: ResultValue) -> 
 def update_task(tx: Connection, task: int, **values: Any) -> None:
     """Change columns of a task."""
     tx.execute(update(tasks).where(tasks.c.id == task).values(**values))
-
-
-def requires_of(row: Row[Any]) -> Requires:
-    """Return what a row of the table of recipes asks for."""
-    return Requires(row.requires["type"], tuple(row.requires["tags"]))
-
-
-def _task(row: Row[Any]) -> Task:
-    return Task(
-        id=row.id,
-        recipe=row.recipe,
-        name=row.reported_name or row.name,
-        role=row.role,
-        params=row.params,
-        command=None if row.command is None else tuple(row.command),
-        script=row.script,
-        fetch=row.fetch,
-        status=TaskStatus(row.status),
-        result=ResultValue(row.result),
-        version=row.version,
-        started=row.started,
-        finished=row.finished,
-        closes=row.closes,
-        later=row.later,
-        lost=row.lost,
-        live=row.live,
-    )
-
-
-def recipe_of(row: Row[Any], tasks_of_it: Iterable[Task] = ()) -> Recipe:
-    """Return a row of the table of recipes as a recipe with these tasks."""
-    return Recipe(
-        id=row.id,
-        job=row.job,
-        recipe_set=row.recipe_set,
-        system=row.system or row.wanted_system,
-        assigned=row.assigned,
-        requires=requires_of(row),
-        role=row.role,
-        status=RecipeStatus(row.status),
-        cancelling=row.cancelling,
-        settled=row.settled,
-        late=row.late,
-        damaged=row.damaged,
-        result=ResultValue(row.result),
-        reason=row.reason,
-        watchdog=row.watchdog,
-        max_seconds=row.max_seconds,
-        stop_on_fail=row.stop_on_fail,
-        started=row.started,
-        finished=row.finished,
-        closes=row.closes,
-        install_started=row.install_started,
-        install_finished=row.install_finished,
-        postinstall_finished=row.postinstall_finished,
-        taken=row.taken,
-        archive_secret=row.archive_secret,
-        cause=None if row.cause is None else Cause(row.cause),
-        tasks=tuple(tasks_of_it),
-    )

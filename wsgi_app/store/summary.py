@@ -1,7 +1,7 @@
 """Results counted, and what a verdict rests on."""
 
 from attrs import frozen
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from wsgi_app.states import LogState, RecipeStatus, ResultValue
 from wsgi_app.store.schema import logs, recipes, results, tasks
@@ -51,16 +51,23 @@ class Ended:
 def counts(tx: Connection, job: int, first: int | None = None, last: int | None = None) -> list[Count]:
     """Return the results of a job's recipes, or of those from `first` to `last`, by recipe, task, source and result."""
     kinds = (results.c.recipe, results.c.task, results.c.source, results.c.result)
-    members = select(recipes.c.id).where(recipes.c.job == job)
-    if first is not None and last is not None:
-        members = members.where(recipes.c.id.between(first, last))
+    members = select(recipes.c.id).where(_members(job, first, last))
     query = select(*kinds, func.count()).where(results.c.recipe.in_(members)).group_by(*kinds)
     return [Count(row[0], row[1], row[2], ResultValue(row[3]), row[4]) for row in tx.execute(query)]
 
 
-def culprit(tx: Connection, job: int) -> tuple[Culprit, int] | None:
-    """Return the first of a job's worst results that fail it, and how many do; None when none does."""
-    bad = and_(recipes.c.job == job, results.c.result.in_(_BAD))
+def _members(job: int, first: int | None, last: int | None) -> ColumnElement[bool]:
+    """Say which the recipes of a job are, all or from one to another."""
+    mine = recipes.c.job == job
+    return mine if first is None or last is None else mine & recipes.c.id.between(first, last)
+
+
+def culprit(tx: Connection, job: int, first: int | None = None, last: int | None = None) -> tuple[Culprit, int] | None:
+    """Return the first of the worst results that fail a job, or its recipes from `first` to `last`, and how many do.
+
+    None when none does.
+    """
+    bad = and_(_members(job, first, last), results.c.result.in_(_BAD))
     source = results.join(recipes, results.c.recipe == recipes.c.id).outerjoin(tasks, results.c.task == tasks.c.id)
     query = (
         select(results, func.coalesce(tasks.c.reported_name, tasks.c.name).label("name"))
@@ -76,10 +83,13 @@ def culprit(tx: Connection, job: int) -> tuple[Culprit, int] | None:
     return _culprit(row), number
 
 
-def not_as_they_should(tx: Connection, job: int) -> list[Ended]:
-    """Return the recipes of a job that were aborted or cancelled, were settled late, or have damaged logs."""
+def not_as_they_should(tx: Connection, job: int, first: int | None = None, last: int | None = None) -> list[Ended]:
+    """Return the recipes of a job that were aborted or cancelled, were settled late, or have damaged logs.
+
+    All, or those from `first` to `last`.
+    """
     query = select(recipes).where(
-        recipes.c.job == job,
+        _members(job, first, last),
         recipes.c.status.in_((RecipeStatus.ABORTED, RecipeStatus.CANCELLED)) | recipes.c.late | (recipes.c.damaged > 0),
     )
     return [

@@ -37,7 +37,7 @@ DOCUMENTS = {
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_large_documents(name: str) -> None:
     """Each is refused with less than 100 ms of CPU time: the best of a few, for the machine has other things to do."""
-    spent = []
+    spent: list[float] = []
     while not spent or (min(spent) >= 0.1 and len(spent) < 5):
         began = time.process_time()
         with pytest.raises(BadLavaJob) as caught:

@@ -36,7 +36,7 @@ class Campaigns:
     def numbers(self, caller: Caller, *, phases: Collection[Phase] = (), tags: Collection[str] = ()) -> list[int]:
         """Return the jobs that the caller may see, ascending: in one of the phases, if any, and with all the tags."""
         with self._ground.read() as tx:
-            actor = self._access.actor(tx, caller)
+            actor = self._access.reader(tx, caller)
             visible = jobs.visible_to(None if actor is None else actor.user, admin=actor is not None and actor.admin)
             return history.job_numbers(tx, visible, phases=phases, tags=tags)
 

@@ -6,7 +6,4 @@ Source: jobs-contest.md sections 3.1 and 3.2, and ConTest v1.0.1.
 from wsgi_app.documents.descriptor.fetchers import Reader
 from wsgi_app.documents.descriptor.job import read_descriptor
 
-__all__ = ["MEDIA_TYPE", "Reader", "read_descriptor"]
-
-#: of a descriptor in JSON, as ConTest's clients send it in a form
-MEDIA_TYPE = "application/vnd.contest.job+json"
+__all__ = ["Reader", "read_descriptor"]

@@ -12,12 +12,12 @@ from wsgi_app.documents.lavajob.roles import Cast, Role, read_cast
 from wsgi_app.documents.lavajob.shell import RunFacts, script_of
 from wsgi_app.documents.lavajob.tests import Definitions, Test
 from wsgi_app.documents.lavajob.timeouts import read_timeouts
+from wsgi_app.documents.mediatypes import YAML
 from wsgi_app.documents.yamltext import PYYAML_WORDS, BadYAML, parse
 from wsgi_app.errors import BadLavaJob, Invalid
 from wsgi_app.states import Visibility
 from wsgi_app.submitted import Document, NewJob, NewRecipe, NewRecipeSet, NewTask
 
-YAML = "application/yaml"
 #: the parameter of a task that says of which action it is, from 1
 ACTION = "LAVA_ACTION"
 
