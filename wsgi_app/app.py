@@ -25,8 +25,8 @@ MOUNTS: tuple[tuple[str, Callable[[Gateway, Config], WSGIApplication]], ...] = (
     (r"/recipes/[^/]+/(?:results|log-index|key|sync(?:/.*)?)/?", native.make_app),
     (r"/(?:recipes|install_start|install_done|postinstall_done|install_fail)/.*", harness.make_app),
     (r"/contest(?:/.*)?", contest.make_app),
-    (r"/RPC2/?|/api/?|/api/help/?", lava.make_app),
-    (r"/(?:api|results|scheduler)/.*", rest.make_app),
+    (r"/RPC2/?|/api/help/?", lava.make_app),
+    (r"/api|/(?:api|results|scheduler)/.*", rest.make_app),
     (r"/(?:jobs|lab|queue|systems|events|tokens)(?:/.*)?|/openapi\.yaml", native.make_app),
 )
 

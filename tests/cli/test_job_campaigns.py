@@ -16,8 +16,9 @@ from waiting import until
 from wsgi_app.cli import jobpages
 from wsgi_app.cli.advicetext import describe
 from wsgi_app.cli.client import Client
-from wsgi_app.cli.jobfile import DESCRIPTOR, JSON, LAVA, XML, JobFile, read_job
+from wsgi_app.cli.jobfile import JobFile, read_job
 from wsgi_app.cli.main import tackroom
+from wsgi_app.documents import mediatypes
 
 YAML = """\
 # two runs on one target
@@ -130,26 +131,31 @@ def test_what_is_no_job(lab: Lab, tmp_path: Path, name: str, text: str, said: st
             "a.json",
             '{"JobName": "j", "TestDescriptors": []}',
             '{"Version": "1.0", "JobName": "j", "TestDescriptors": []}',
-            DESCRIPTOR,
+            mediatypes.DESCRIPTOR,
         ),
-        ("a.json", ' {"testDescriptors": 1, "version": ""}', ' {"testDescriptors": 1, "version": ""}', DESCRIPTOR),
+        (
+            "a.json",
+            ' {"testDescriptors": 1, "version": ""}',
+            ' {"testDescriptors": 1, "version": ""}',
+            mediatypes.DESCRIPTOR,
+        ),
         (
             "a.json",
             '{"a": 1, "a": 2, "TestDescriptors": 1}',
             '{"Version": "1.0", "a": 1, "a": 2, "TestDescriptors": 1}',
-            DESCRIPTOR,
+            mediatypes.DESCRIPTOR,
         ),
-        ("a.json", '{"TestDescriptors": ', '{"TestDescriptors": ', JSON),
-        ("a.json", '[{"TestDescriptors": 1}]', '[{"TestDescriptors": 1}]', JSON),
-        ("a", '{"recipe_sets": 1}', '{"recipe_sets": 1}', JSON),
-        ("a", "recipe_sets: no", '{"recipe_sets": "no"}', JSON),
-        ("a.YAML", "{recipe_sets: 1}", '{"recipe_sets": 1}', JSON),
-        ("a.yml", "TestDescriptors: [1]", '{"Version": "1.0", "TestDescriptors": [1]}', DESCRIPTOR),
-        ("a.yml", "\ufeff\n <job/>", "\n <job/>", XML),
+        ("a.json", '{"TestDescriptors": ', '{"TestDescriptors": ', mediatypes.JSON),
+        ("a.json", '[{"TestDescriptors": 1}]', '[{"TestDescriptors": 1}]', mediatypes.JSON),
+        ("a", '{"recipe_sets": 1}', '{"recipe_sets": 1}', mediatypes.JSON),
+        ("a", "recipe_sets: no", '{"recipe_sets": "no"}', mediatypes.JSON),
+        ("a.YAML", "{recipe_sets: 1}", '{"recipe_sets": 1}', mediatypes.JSON),
+        ("a.yml", "TestDescriptors: [1]", '{"Version": "1.0", "TestDescriptors": [1]}', mediatypes.DESCRIPTOR),
+        ("a.yml", "\ufeff\n <job/>", "\n <job/>", mediatypes.XML),
         # a LAVA job goes as it is
-        ("a.yml", "# one\njob_name: a\nactions: [] # ä\n", "# one\njob_name: a\nactions: [] # ä\n", LAVA),
-        ("a", '{"job_name": 1, "actions": 2}', '{"job_name": 1, "actions": 2}', LAVA),
-        ("a.yml", "job_name: a\n", '{"job_name": "a"}', JSON),
+        ("a.yml", "# one\njob_name: a\nactions: [] # ä\n", "# one\njob_name: a\nactions: [] # ä\n", mediatypes.YAML),
+        ("a", '{"job_name": 1, "actions": 2}', '{"job_name": 1, "actions": 2}', mediatypes.YAML),
+        ("a.yml", "job_name: a\n", '{"job_name": "a"}', mediatypes.JSON),
     ],
 )
 def test_what_is_sent(tmp_path: Path, name: str, text: str, body: str, kind: str) -> None:

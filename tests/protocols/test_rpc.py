@@ -318,6 +318,31 @@ def test_multicall(server: Server) -> None:
     assert _refused(server, "system.multicall", many)[0] == -32602
 
 
+def test_a_multicall_is_answered_while_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answers are not held together in memory; when they take too long the calls that are left are not made."""
+    made: list[int] = []
+
+    def long(who: str) -> str:
+        """Return some megabytes of one."""
+        made.append(1)
+        return "x" * (4 << 20)
+
+    server = _server(long=long)
+    calls = [{"methodName": "t.long", "params": []}] * 100
+    body = xmlrpc.client.dumps((calls,), "system.multicall").encode()
+    tracemalloc.start()
+    try:
+        length = sum(map(len, server.answer("somebody", body)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (len(made), length > 400 << 20, peak < 64 << 20) == (100, True, True)
+    monkeypatch.setattr("wsgi_app.protocols.rpc.server.MULTICALL_SECONDS", -1.0)
+    answers = _ask(server, "system.multicall", calls)
+    assert [answer["faultCode"] for answer in answers] == [503] * 100
+    assert len(made) == 100
+
+
 def test_introspection(server: Server) -> None:
     """Item 8: the list is sorted and is the table; each has help and signatures, which fit."""
     names = _ask(server, "system.listMethods")

@@ -86,6 +86,12 @@ class Rest:
         number: int = self.job(*tasks, **job)["recipe_sets"][0]["recipes"][0]["id"]
         return number
 
+    def system_of(self, recipe: int) -> str:
+        """Return the system of a recipe."""
+        accept = {**self.admin, "Accept": "application/json"}
+        found: str = self.web.get(f"/recipes/{recipe}/", headers=accept).json["system"]
+        return found
+
     def run(self, recipe: int, *results: tuple[str, str], end: str = "Completed", on: str = "", **form: str) -> None:
         """Run the first task of a recipe with these results and paths (`on` a system), and settle the recipe."""
         found = self.web.get(f"/recipes/{recipe}/", headers={**self.admin, "Accept": "application/json"}).json

@@ -279,13 +279,16 @@ def where(lab: Lab) -> Path:
 
 
 def checkout(lab: Lab, sources: Iterable[str] = ("wsgi_app", "tests", "docs")) -> Path:
-    """Make a directory where a reader's commands find what they name: the sources, `.venv`, `var`. Returns it."""
+    """Make a directory where a reader's commands find what they name: sources, `.venv`, `var`, clients. Returns it."""
     directory = where(lab)
     directory.mkdir()
     for name in sources:
         shutil.copytree(ROOT / name, directory / name)
     shutil.copy(ROOT / "pyproject.toml", directory)
     (directory / "var").symlink_to(lab.data)
+    # stock clients, which pages install in their own ways
+    (directory / "build").mkdir()
+    (directory / "build" / "clients").symlink_to(ROOT / "build" / "clients")
     (directory / ".venv" / "bin").mkdir(parents=True)
     for name in ("python", "python3", "tackroom"):
         # not a link: Python finds its libraries by where it is called

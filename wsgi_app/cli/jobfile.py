@@ -8,14 +8,9 @@ from typing import Any
 import click
 from attrs import frozen
 
+from wsgi_app.documents.mediatypes import DESCRIPTOR, JSON, XML, YAML
 from wsgi_app.documents.reports.shown import printable
 from wsgi_app.documents.yamltext import BadYAML, parse
-
-XML = "application/xml"
-JSON = "application/json"
-#: of LAVA's jobs: sent as they are, comments and all
-LAVA = "application/yaml"
-DESCRIPTOR = "application/vnd.contest.job+json"
 
 _BOM = b"\xef\xbb\xbf"
 #: what contestcli writes into a descriptor that does not say
@@ -50,14 +45,14 @@ def read_job(file: Path) -> JobFile:
         raise click.ClickException(f"{name}: {printable(error)}") from None
     if not isinstance(value, dict):
         raise click.ClickException(f"{name} is no job in XML, JSON or YAML")
-    return JobFile(body, LAVA) if value.keys() >= _LAVA_KEYS else _of_json(text)
+    return JobFile(body, YAML) if value.keys() >= _LAVA_KEYS else _of_json(text)
 
 
 def _of_json(body: bytes) -> JobFile:
     """Tell a descriptor or a LAVA job from one of ours by its keys; what is wrong with it Tackroom says."""
     keys = _keys(body)
     if keys >= _LAVA_KEYS:
-        return JobFile(body, LAVA)
+        return JobFile(body, YAML)
     if "testdescriptors" not in keys:
         return JobFile(body, JSON)
     if "version" not in keys:

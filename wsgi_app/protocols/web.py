@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -158,13 +159,8 @@ class Face:
     ) -> None:
         #: what it answers, in the order of precedence
         self.routes = tuple(routes)
-        # no redirects: clients take a 3xx to PUT or POST for a failure that passes (harness-beaker.md 0.3)
-        self._map = Map(
-            [Rule(route.rule, methods=route.methods, endpoint=route.handler) for route in routes],
-            converters={"id": _Id, "rest": _Rest, **(converters or {})},
-            strict_slashes=False,
-            merge_slashes=False,
-            redirect_defaults=False,
+        self._map = _compiled(
+            tuple((route.rule, tuple(route.methods)) for route in routes), tuple((converters or {}).items())
         )
         self._refuse = refuse
 
@@ -172,8 +168,8 @@ class Face:
         """Answer one request."""
         request = Request(environ)
         try:
-            handler, values = self._map.bind_to_environ(environ).match()
-            response: Response = handler(request, **values)
+            place, values = self._map.bind_to_environ(environ).match()
+            response: Response = self.routes[place].handler(request, **values)
         except (TackroomError, HTTPException) as error:
             response = self._refuse(error)
         except OSError as error:
@@ -182,6 +178,21 @@ class Face:
                 raise
             response = self._refuse(disk.typed(error, "the disk"))
         return response(environ, start_response)
+
+
+@cache
+def _compiled(
+    rules: tuple[tuple[str, tuple[str, ...]], ...], converters: tuple[tuple[str, type[BaseConverter]], ...]
+) -> Map:
+    """Return the map of these rules and methods to their places; compiling one takes longer than opening the store."""
+    # no redirects: clients take a 3xx to PUT or POST for a failure that passes (harness-beaker.md 0.3)
+    return Map(
+        [Rule(rule, methods=methods, endpoint=place) for place, (rule, methods) in enumerate(rules)],
+        converters={"id": _Id, "rest": _Rest, **dict(converters)},
+        strict_slashes=False,
+        merge_slashes=False,
+        redirect_defaults=False,
+    )
 
 
 def status_of(error: TackroomError, table: Mapping[type[TackroomError], int]) -> int:

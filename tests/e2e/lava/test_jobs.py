@@ -118,26 +118,23 @@ def test_followed(newest: Lavacli, place: Path) -> None:
     assert all(yaml.safe_load(line)[0]["lvl"] for line in raw)
 
 
-#: both systems are this machine, where the file of what was sent is one for both: they look one after the other
-HEARD = {
-    "server": ["lava-wait from-$peer", "lava-test-case heard --shell grep where=client $cache", "lava-sync looked"],
-    "client": ["lava-sync looked", "lava-wait from-$peer", "lava-test-case heard --shell grep where=server $cache"],
-}
-
-
 def test_nodes(newest: Lavacli, site: Site, place: Path) -> None:
     """Items 12, 21: two roles print `P.n` twice, and meet; what one sends, the other has."""
+    other = {"server": "client", "client": "server"}
     steps = [
-        "cache=/tmp/lava_multi_node_cache.txt",
+        # both systems are this machine, where the usual file would be one for both
+        "export LAVA_MULTI_NODE_CACHE=$(mktemp)",
         "lava-send from-$(lava-self) where=$(lava-role)",
         "lava-sync both-there",
-        'for node in $(lava-group | cut -f 1); do [ "$node" = "$(lava-self)" ] || peer=$node; done',
+        'for node in $(lava-group | cut -f 1); do [ "$node" = "$(lava-self)" ] || lava-wait "from-$node"; done',
     ]
-    roles = {name: {"device_type": "bench", "count": 1} for name in HEARD}
+    roles = {name: {"device_type": "bench", "count": 1} for name in other}
     value = job(protocols={"lava-multinode": {"roles": roles}})
     del value["device_type"]
+    heard = "lava-test-case heard --shell grep where={} $LAVA_MULTI_NODE_CACHE"
     value["actions"] = [
-        {"test": {"role": [role], "definitions": [definition([*steps, *more])]}} for role, more in HEARD.items()
+        {"test": {"role": [role], "definitions": [definition([*steps, heard.format(peer)])]}}
+        for role, peer in other.items()
     ]
     parts = newest.lines("jobs", "submit", written(place, value))
     first = int(parts[0].partition(".")[0])

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from contestlab import cmd, descriptor, one_test
 
-from wsgi_app.documents.descriptor import MEDIA_TYPE
+from wsgi_app.core.selection import Reference
+from wsgi_app.documents.mediatypes import DESCRIPTOR
 from wsgi_app.model import Caller
 from wsgi_app.submitted import Document
 
@@ -20,8 +21,8 @@ def test_descriptor(contest: "Contest") -> None:
     answer = contest.call("start", jobDesc=text)
     job = int(answer["Data"]["JobID"])
     admin = Caller(contest.admin["Authorization"], "")
-    document = contest.application.gateway.jobs.document
-    assert document(admin, job) == Document(MEDIA_TYPE, text)
+    submitted = contest.application.gateway.selections.submitted
+    assert submitted(admin, Reference("job", job)).document == Document(DESCRIPTOR, text)
     contest.run("T1", None)
     again = contest.call("retry", jobID=str(job))["Data"]["NewJobID"]
-    assert document(admin, int(again)) == Document(MEDIA_TYPE, text)
+    assert submitted(admin, Reference("job", int(again))).document == Document(DESCRIPTOR, text)

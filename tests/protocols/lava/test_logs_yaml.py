@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wsgi_app.core.record import CaseSaid, Level, Record
-from wsgi_app.protocols.lava.records import blocks, json_lines, yaml_lines
+from wsgi_app.protocols.lava.blocks import blocks
+from wsgi_app.protocols.lava.records import json_lines, yaml_lines
 from wsgi_app.signals import CaseSignal
 
 EDGES = (0xD7FF, 0xE000, 0xFEFF, 0xFFFD, 0xFFFE, 0xFFFF, 0x10000, 0x1F600, 0x10FFFF)

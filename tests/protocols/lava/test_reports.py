@@ -17,8 +17,9 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 from lavacases import NASTY, aborted, report, spoken
 from lxml import etree
 from recorded import Recorded, recorded
-from tap.line import Diagnostic, Plan, Result
+from tap.line import Plan, Result
 from tap.parser import Parser
+from taptext import Told, of_tap
 
 from wsgi_app.core.cases import Sheet
 from wsgi_app.indexer.formats.tap import FORMAT as TAP
@@ -30,8 +31,6 @@ from wsgi_app.protocols.lava.suites import Case, cases, suites
 from wsgi_app.states import ResultValue
 
 SECOND = "1_distribution.net io"
-#: suite, case, result
-Told = Counter[tuple[str, str, str]]
 
 
 @frozen
@@ -104,7 +103,7 @@ def test_same_everywhere(ran: Written, hung: Written) -> None:
         said = [Counter((row["suite"], row["name"], row["result"]) for row in rows) for rows in (one.csv(), one.yaml())]
         said.append(Counter((row["suite"], row["name"], row["result"]) for row in one.lines()))
         said.append(_told_by_junit(one.junit()))
-        said.append(_told_by_tap(one.tap()))
+        said.append(of_tap(one.tap()))
         assert said == [expected] * 5
 
 
@@ -115,19 +114,6 @@ def _told_by_junit(text: str) -> Told:
             (kind, why) = next(((str(part.tag), part.get("type", "")) for part in case), ("", "pass"))
             word = "fail" if kind in ("failure", "error") and why != "unknown" else {"skipped": "skip"}.get(why, why)
             told[suite.get("name", ""), case.get("name", ""), word] += 1
-    return told
-
-
-def _told_by_tap(text: str) -> Told:
-    told: Told = Counter()
-    suite = ""
-    for line in Parser().parse_text(text):
-        if isinstance(line, Diagnostic):
-            suite = line.text.removeprefix("# TAP results for ")
-        elif isinstance(line, Result):
-            word = "skip" if line.skip else "unknown" if line.todo else "pass" if line.ok else "fail"
-            assert line.ok == (word in ("pass", "skip"))
-            told[suite, line.description.replace("\\\\", "\\"), word] += 1
     return told
 
 
@@ -255,7 +241,7 @@ def test_several_recipes(ran: Written, hung: Written, lab: CoreLab, schema: etre
     both = Written(lab.gateway.cases.read(lab.admin, [one.sheet.parts[0].recipe.id for one in (ran, hung)]))
     assert both.lines() == ran.lines() + hung.lines()
     schema.assertValid(etree.fromstring(both.junit().encode()))
-    assert _told_by_tap(both.tap()) == _told_by_tap(ran.tap()) + _told_by_tap(hung.tap())
+    assert of_tap(both.tap()) == of_tap(ran.tap()) + of_tap(hung.tap())
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ from attrs import frozen
 from lavacases import spoken
 from lxml import etree
 from recorded import Recorded
-from tap.line import Diagnostic, Result
-from tap.parser import Parser
+from taptext import Told, of_tap
 from webtest import TestApp
 
 from wsgi_app.app import create_app
@@ -24,8 +23,6 @@ from wsgi_app.model import Caller
 from wsgi_app.protocols.lava.suites import cases
 
 SUITES = ("lava", "0_smoke", "1_distribution.net io")
-#: suite, case, result
-Told = Counter[tuple[str, str, str]]
 
 
 @frozen
@@ -88,19 +85,6 @@ def of_junit(text: str) -> Told:
     for case in etree.fromstring(text.encode()).iter("testcase"):
         kind = next((part.get("type", "") for part in case), "")
         told[case.get("classname", ""), case.get("name", ""), words.get(kind, kind)] += 1
-    return told
-
-
-def of_tap(text: str) -> Told:
-    """Count the points of a TAP document."""
-    told: Told = Counter()
-    suite = ""
-    for line in Parser().parse_text(text):
-        if isinstance(line, Diagnostic):
-            suite = line.text.removeprefix("# TAP results for ")
-        elif isinstance(line, Result):
-            word = "skip" if line.skip else "unknown" if line.todo else "pass" if line.ok else "fail"
-            told[suite, line.description.replace("\\\\", "\\"), word] += 1
     return told
 
 

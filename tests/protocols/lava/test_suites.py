@@ -11,7 +11,7 @@ from lavacases import NASTY, aborted, report, spoken
 from recorded import Recorded, recorded
 
 from wsgi_app.core.cases import Sheet
-from wsgi_app.core.listing import Reference
+from wsgi_app.core.selection import Reference
 from wsgi_app.errors import NotFound
 from wsgi_app.protocols.lava.measures import measured, moment
 from wsgi_app.protocols.lava.reports.items import item, suite_item

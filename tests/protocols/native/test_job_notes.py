@@ -6,6 +6,7 @@ import pytest
 from webtest import TestApp
 
 from wsgi_app.app import Application
+from wsgi_app.core.selection import Reference
 from wsgi_app.model import Caller
 
 BODY: dict[str, Any] = {"recipe_sets": [{"recipes": [{"tasks": [{"name": "t", "command": ["true"]}]}]}]}
@@ -13,7 +14,7 @@ BODY: dict[str, Any] = {"recipe_sets": [{"recipes": [{"tasks": [{"name": "t", "c
 
 def document(application: Application, admin: dict[str, str], job: int) -> tuple[str, str]:
     """Return the media type and the text that are kept."""
-    found = application.gateway.jobs.document(Caller(admin["Authorization"], ""), job)
+    found = application.gateway.selections.submitted(Caller(admin["Authorization"], ""), Reference("any", job)).document
     return found.kind, found.text
 
 

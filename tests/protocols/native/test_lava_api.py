@@ -7,6 +7,7 @@ from lavajob import FIRST, GROUP
 from webtest import TestApp
 
 from wsgi_app.app import Application
+from wsgi_app.core.selection import Reference
 from wsgi_app.model import Caller
 
 
@@ -32,7 +33,7 @@ def test_taken_as_it_is(
     assert any("nothing is deployed" in warning for warning in job["warnings"])
     [recipe] = job["recipe_sets"][0]["recipes"]
     assert (recipe["requires"], recipe["max_seconds"]) == ({"type": "qemu", "tags": []}, 900)
-    kept = application.gateway.jobs.document(Caller(None, "127.0.0.1"), job["id"])
+    kept = application.gateway.selections.submitted(Caller(None, "127.0.0.1"), Reference("any", job["id"])).document
     assert (kept.kind, kept.text) == ("application/yaml", FIRST)
 
 

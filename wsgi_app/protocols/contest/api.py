@@ -14,7 +14,8 @@ from wsgi_app.config import LONGEST_SERVER_ID
 from wsgi_app.core.flights import Flights
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.core.sources import Sources
-from wsgi_app.documents.descriptor import MEDIA_TYPE, read_descriptor
+from wsgi_app.documents.descriptor import read_descriptor
+from wsgi_app.documents.mediatypes import DESCRIPTOR
 from wsgi_app.documents.original import document_of
 from wsgi_app.errors import Invalid, JobFinished, NoSuchJob, TackroomError
 from wsgi_app.model import Caller
@@ -198,7 +199,7 @@ class API:
     def _reader(self, requestor: str, descriptor: str | bytes) -> Callable[[], NewJob]:
         def read() -> NewJob:
             body = descriptor.encode("utf-8", "surrogateescape") if isinstance(descriptor, str) else descriptor
-            new = evolve(read_descriptor(descriptor, self._sources), document=document_of(MEDIA_TYPE, body))
+            new = evolve(read_descriptor(descriptor, self._sources), document=document_of(DESCRIPTOR, body))
             if new.campaign is None:
                 return new
             plain = requestor.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

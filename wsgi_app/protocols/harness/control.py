@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from wsgi_app.clock import Clock
 from wsgi_app.core.gateway import Gateway
-from wsgi_app.documents import jobjson, recipexml
+from wsgi_app.documents import jobjson, jobvalue, recipexml
 from wsgi_app.errors import BadDocument, Invalid
 from wsgi_app.protocols import web
 from wsgi_app.protocols.harness import wire
@@ -28,7 +28,7 @@ class Control:
             raise NotAcceptable("a recipe is application/xml or application/json")
         if wanted == web.JSON:
             found = self._gateway.recipes.get(request.caller, recipe)
-            return web.json_response(jobjson.recipe_document(found.recipe, found.peers, self._clock))
+            return web.json_response(jobvalue.recipe_document(found.recipe, found.peers, self._clock))
         document = self._gateway.recipes.document(request.caller, recipe)
         body = recipexml.recipe_document(
             document.job,

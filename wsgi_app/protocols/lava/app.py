@@ -31,7 +31,6 @@ def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
             # both: with one of them, another method would find nothing at the other
             *(Route(rule, ["POST"], endpoint.post) for rule in ("/RPC2", "/RPC2/")),
             *(Route(rule, ["GET"], endpoint.to_help) for rule in ("/RPC2", "/RPC2/")),
-            Route("/api/", ["GET"], endpoint.to_help),
             Route("/api/help/", ["GET"], endpoint.help),
         ],
         refuse,

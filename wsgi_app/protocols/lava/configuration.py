@@ -7,6 +7,7 @@ import yaml
 
 from wsgi_app.config import Config
 from wsgi_app.core.machines import Machine
+from wsgi_app.errors import NotFound
 
 
 def worker_name(config: Config) -> str:
@@ -24,8 +25,10 @@ def master_config(config: Config) -> dict[str, Any]:
     }
 
 
-def device_text(machine: Machine) -> str:
-    """Return what is known of a device, as YAML."""
+def device_text(machine: Machine | None) -> str:
+    """Return what is known of the device that a job was given, as YAML. Raises `NotFound` when it has none."""
+    if machine is None:
+        raise NotFound("the job has not started yet, or its device was removed")
     system = machine.system
     told = {"hostname": system.name, "device_type": system.type, "tags": list(system.tags)}
     return yaml.safe_dump(told, sort_keys=False)

@@ -9,6 +9,7 @@ from wsgi_app.core.gateway import Gateway
 from wsgi_app.core.records import MOST_TAIL
 from wsgi_app.errors import NoSuchLog
 from wsgi_app.protocols.lava import records
+from wsgi_app.protocols.lava.blocks import blocks
 from wsgi_app.protocols.lava.references import parse
 from wsgi_app.protocols.web import JSON, Request
 
@@ -37,7 +38,7 @@ class Logs:
         first = request.number("line", 0, least=0, most=_LAST)
         stream = self._gateway.records.read(request.caller, parse(job), first)
         headers = {"X-Is-Finished": "1", **KEPT} if stream.finished else KEPT
-        return _streamed(request, records.blocks(records.json_lines(stream.records)), JSON, headers)
+        return _streamed(request, blocks(records.json_lines(stream.records)), JSON, headers)
 
     def yaml(self, request: Request, job: str) -> Response:
         """GET .../jobs/ID/logs/?start=&end=&tail=&level=&grep=: records as YAML. Raises `NoSuchLog` for none."""
@@ -51,7 +52,8 @@ class Logs:
             start=request.number("start", 0, least=0, most=_LAST),
             end=None if asked in (None, "") else request.number("end", 0, least=0, most=_LAST),
         )
-        lines = records.blocks(records.yaml_lines(stream.records))
+        # most of what is searched through is not sent
+        lines = self._gateway.long_reads.share(blocks(records.yaml_lines(stream.records)))
         first = next(lines, None)
         if first is None:
             raise NoSuchLog

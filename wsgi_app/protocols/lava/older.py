@@ -13,9 +13,10 @@ from werkzeug.wrappers import Response
 from wsgi_app.config import Config
 from wsgi_app.core.cases import Sheet
 from wsgi_app.core.gateway import Gateway
-from wsgi_app.core.listing import Listed
+from wsgi_app.core.selection import Submitted
 from wsgi_app.errors import NotFound
 from wsgi_app.protocols.lava import records, references, wire, words
+from wsgi_app.protocols.lava.blocks import blocks
 from wsgi_app.protocols.lava.configuration import device_text
 from wsgi_app.protocols.lava.pages import Pages
 from wsgi_app.protocols.lava.reports import csvrows, yamlrows
@@ -48,60 +49,49 @@ class Older:
 
     def job_page(self, request: Request, job: str) -> Response:
         """GET /scheduler/job/ID: what became of it, for people."""
-        found = self._gateway.listing.find(request.caller, references.parse(job), with_tasks=True)
-        recipes = [listed.recipe for listed in found]
-        started = [recipe.started for recipe in recipes if recipe.started is not None]
-        finished = [recipe.finished for recipe in recipes if recipe.finished is not None]
+        found = self._gateway.selections.find(request.caller, references.parse(job), with_tasks=True)
         values = {
-            "id": words.number(found[0]) if len(found) == 1 else job,
-            "job": found[0].job,
+            "id": words.called(found, job),
+            "job": found.job,
             "state": words.state(found),
             "health": words.health(found),
-            "visibility": words.visibility(found[0].job),
-            "recipes": recipes,
-            "parts": [(words.number(listed), listed.recipe) for listed in found],
-            "device": ", ".join(dict.fromkeys(filter(None, map(wire.device, found)))),
-            "type": words.common(listed.type for listed in found),
-            "started": min(started, default=None),
-            "finished": max(finished) if len(finished) == len(found) else None,
+            "verdict": found.verdict,
+            "visibility": words.visibility(found.job),
+            "parts": [(words.number(listed), listed.recipe) for listed in found.parts],
+            "device": ", ".join(dict.fromkeys(filter(None, map(wire.device, found.parts)))),
+            "type": words.common(listed.type for listed in found.parts),
+            "started": wire.begun(found),
+            "finished": wire.ended(found),
         }
         return self._pages.page("job.html", values)
 
     def definition(self, request: Request, job: str) -> Response:
         """GET /scheduler/job/ID/definition: what was submitted, as it was."""
-        document = self._gateway.jobs.document(request.caller, self._find(request, job)[0].job.id)
-        return Response(document.text, content_type="text/plain; charset=utf-8")
+        return Response(self._submitted(request, job).document.text, content_type="text/plain; charset=utf-8")
 
     def definition_file(self, request: Request, job: str) -> Response:
         """GET /scheduler/job/ID/definition/plain: the same, as a file."""
-        document = self._gateway.jobs.document(request.caller, self._find(request, job)[0].job.id)
-        return attachment([document.text], f"job_{job}.yaml", "text/plain")
+        return attachment([self._submitted(request, job).document.text], f"job_{job}.yaml", "text/plain")
 
     def configuration(self, request: Request, job: str) -> Response:
         """GET /scheduler/job/ID/configuration: definition and device in an archive. 404 before it has a device."""
-        found = self._find(request, job)
-        name = wire.device(found[0])
-        if name is None:
-            raise NotFound("the job has not started yet")
-        document = self._gateway.jobs.document(request.caller, found[0].job.id)
-        device = device_text(self._gateway.machines.get(request.caller, name))
-        response = Response(
-            _archive({"job.yaml": document.text, "device.yaml": device}), content_type="application/x-bzip2"
-        )
+        given = self._gateway.machines.given(request.caller, references.parse(job))
+        files = {"job.yaml": given.submitted.document.text, "device.yaml": device_text(given.machine)}
+        response = Response(_archive(files), content_type="application/x-bzip2")
         response.headers.set("Content-Disposition", "attachment", filename="configuration.tar.bz2")
         return response
 
     def log(self, request: Request, job: str) -> Response:
         """GET /scheduler/job/ID/log_file/plain: the records of the log as YAML, as SQUAD reads them; also of none."""
         stream = self._gateway.records.read(request.caller, references.parse(job))
-        lines = records.blocks(records.yaml_lines(stream.records))
+        lines = blocks(records.yaml_lines(stream.records))
         response = Response(lines, content_type="application/yaml")
         response.headers.set("Content-Disposition", "attachment", filename=f"job_{job.replace(':', '_')}.log")
         return response
 
     def job_data(self, request: Request, job: str) -> Response:
         """GET /scheduler/job/ID/job_data: what was sent to a callback; no job has any here."""
-        self._find(request, job)
+        self._gateway.selections.find(request.caller, references.parse(job))
         raise NotFound("this job sent nothing to a callback")
 
     def results_page(self, request: Request, job: str) -> Response:
@@ -146,7 +136,7 @@ class Older:
 
     def metadata(self, request: Request, job: str) -> Response:
         """GET /results/ID/metadata."""
-        noted = self._find(request, job)[0].job.metadata
+        noted = self._gateway.selections.find(request.caller, references.parse(job)).job.metadata
         return attachment([yaml.safe_dump(noted, sort_keys=False)], f"lava_metadata_{job}.yaml", _YAML)
 
     def suite_csv(self, request: Request, job: str, suite_name: str) -> Response:
@@ -165,8 +155,8 @@ class Older:
         """GET /results/ID/SUITE/+testcase-count."""
         return Response(str(count(self._sheet(request, job), suite_name)), content_type="text/plain; charset=utf-8")
 
-    def _find(self, request: Request, job: str) -> tuple[Listed, ...]:
-        return self._gateway.listing.find(request.caller, references.parse(job))
+    def _submitted(self, request: Request, job: str) -> Submitted:
+        return self._gateway.selections.submitted(request.caller, references.parse(job))
 
     def _sheet(self, request: Request, job: str) -> Sheet:
         return self._gateway.cases.read(request.caller, references.parse(job))

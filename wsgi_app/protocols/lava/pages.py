@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined, select_autoescape
 from werkzeug.wrappers import Response
 
-from wsgi_app.protocols.lava.reports.blocks import blocks
+from wsgi_app.protocols.lava.blocks import blocks
 
 #: what a page's parts are in, beside this file
 _FILES = ("base.html", "job.html", "results.html")

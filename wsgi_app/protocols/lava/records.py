@@ -17,8 +17,6 @@ _LEVEL = {word: level for level, word in _WORD.items()}
 _RESULTS = ("pass", "fail", "skip")
 #: how a task's parameters tell which of its document's actions it is, from 1
 ACTION = "LAVA_ACTION"
-#: bytes of an answer that go out together, at least
-BLOCK = 1 << 16
 
 # pure ASCII, since old clients read answers as Latin-1; no control character, for YAML has none; surrogates are none
 _ESCAPES = {
@@ -54,20 +52,6 @@ def json_lines(records: Iterable[Record]) -> Iterator[bytes]:
         yield comma + json.dumps(_value(record)).encode()
         comma = b",\n"
     yield b"]\n"
-
-
-def blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield lines together, some tens of thousands of bytes at a time."""
-    held: list[bytes] = []
-    size = 0
-    for line in lines:
-        held.append(line)
-        size += len(line)
-        if size >= BLOCK:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
-        yield b"".join(held)
 
 
 def quoted(text: str) -> str:

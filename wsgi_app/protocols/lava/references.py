@@ -2,7 +2,7 @@
 
 import re
 
-from wsgi_app.core.listing import Place, Reference
+from wsgi_app.core.selection import Place, Reference
 from wsgi_app.errors import NoSuchRecipe
 
 _KINDS = {"": "any", "R": "recipe", "J": "job", "RS": "set", "T": "task"}

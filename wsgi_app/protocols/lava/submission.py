@@ -1,6 +1,6 @@
 """Jobs submitted as text of any kind that we know; the same call made again because of a lost answer makes one job."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
 from attrs import evolve
@@ -8,20 +8,16 @@ from attrs import evolve
 from wsgi_app.config import Config
 from wsgi_app.core.flights import Flights
 from wsgi_app.core.gateway import Gateway
-from wsgi_app.core.listing import Listed
 from wsgi_app.core.sources import Sources
 from wsgi_app.documents import jobjson, jobxml
 from wsgi_app.documents.descriptor import read_descriptor
 from wsgi_app.documents.lavajob import read_lava_job
+from wsgi_app.documents.mediatypes import DESCRIPTOR, JSON, XML, YAML
 from wsgi_app.errors import BadDocument
 from wsgi_app.model import Caller, Job
+from wsgi_app.protocols.lava import references
 from wsgi_app.protocols.lava.delivery import Landing
 from wsgi_app.submitted import Document, NewJob
-
-YAML = "application/yaml"
-XML = "application/xml"
-JSON = "application/json"
-DESCRIPTOR = "application/vnd.contest.job+json"
 
 _BLANK = " \t\r\n\ufeff"
 
@@ -52,15 +48,10 @@ class Submission:
         with self._flights.flight(_who(caller), b"submit\n" + text.encode("utf-8", "replace"), landing.kept) as token:
             return self._gateway.jobs.submit(caller, self.reader(text), idempotency_key=token)
 
-    def resubmit(self, caller: Caller, found: Sequence[Listed], landing: Landing) -> Job:
-        """Submit once more what these are of: one set of a job, or all of it. Raises as `Jobs.retry` does."""
-        recipe, job = found[0].recipe.id, found[0].job.id
-        whole = len({listed.recipe.recipe_set for listed in found}) > 1
-        what = f"resubmit\n{job if whole else recipe}".encode()
-        with self._flights.flight(_who(caller), what, landing.kept) as token:
-            if whole:
-                return self._gateway.jobs.retry(caller, job, idempotency_key=token)
-            return self._gateway.jobs.resubmit(caller, recipe, idempotency_key=token)
+    def resubmit(self, caller: Caller, given: int | str, landing: Landing) -> Job:
+        """Submit once more what an id means: one set of a job, or all of it. Raises as `Jobs.resubmit` does."""
+        with self._flights.flight(_who(caller), f"resubmit\n{given}".encode(), landing.kept) as token:
+            return self._gateway.jobs.resubmit(caller, references.parse(given), idempotency_key=token)
 
     def _read(self, kind: str, text: str, strict: bool) -> NewJob:
         if kind == XML:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from attrs import field, frozen
 
 from wsgi_app.core.cases import Said, Sheet
-from wsgi_app.core.listing import Listed
+from wsgi_app.core.selection import Listed
 from wsgi_app.documents.reports.shown import printable
 from wsgi_app.errors import NotFound
 from wsgi_app.model import Task

@@ -1,14 +1,13 @@
 """Shapes of LAVA's XML-RPC answers, and its faults. Source: readers-lava.md sections 3 and 4."""
 
-from collections.abc import Sequence
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 from wsgi_app import errors
-from wsgi_app.core.listing import Listed
 from wsgi_app.core.machines import Machine
+from wsgi_app.core.selection import Listed, Selection
 from wsgi_app.errors import Invalid, TackroomError
-from wsgi_app.model import Job
 from wsgi_app.protocols import web
 from wsgi_app.protocols.lava import words
 from wsgi_app.protocols.rpc import Fault
@@ -47,52 +46,55 @@ def moment_text(seconds: float | None) -> str | None:
     return None if seconds is None else f"{datetime.fromtimestamp(int(seconds), UTC):%Y-%m-%d %H:%M:%S}+00:00"
 
 
-def job_shown(found: Sequence[Listed], asked: int | str) -> dict[str, Any]:
+def begun(found: Selection) -> float | None:
+    """Return when the first of some recipes began."""
+    return min((listed.recipe.started for listed in found.parts if listed.recipe.started is not None), default=None)
+
+
+def ended(found: Selection) -> float | None:
+    """Return when the last of some recipes ended: None until nothing of them can change any more."""
+    if not found.settled:
+        return None
+    times = [listed.recipe.finished for listed in found.parts if listed.recipe.finished is not None]
+    return max(times, default=found.job.finished)
+
+
+def tags(found: Selection) -> list[str]:
+    """Return the tags that some recipes ask for."""
+    return sorted({tag for listed in found.parts for tag in listed.recipe.requires.tags})
+
+
+def noted(found: Selection) -> list[dict[str, str]]:
+    """Return what the submitter noted about a job: LAVA has texts there, so what is none is given as its JSON."""
+    return [
+        {key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}
+        for key, value in found.job.metadata.items()
+    ]
+
+
+def job_shown(found: Selection, asked: int | str) -> dict[str, Any]:
     """Return a job, or several together under the id that was asked for."""
-    job, recipes = found[0].job, [listed.recipe for listed in found]
-    started = [recipe.started for recipe in recipes if recipe.started is not None]
-    # it ends when nothing of it can change any more
-    ended = [recipe.finished for recipe in recipes if recipe.settled and recipe.finished is not None]
-    failed = next((recipe for recipe in recipes if words.error_type(recipe) is not None), None)
+    job, failed = found.job, words.failed(found)
+    message = None if failed is None else words.error_message(failed)
     return {
-        "id": words.number(found[0]) if len(found) == 1 else asked,
+        "id": words.called(found, asked),
         "description": job.name,
-        "device": words.common(device(listed) for listed in found),
-        "device_type": words.common(listed.type for listed in found),
+        "device": words.common(device(listed) for listed in found.parts),
+        "device_type": words.common(listed.type for listed in found.parts),
         "health_check": False,
         "pipeline": True,
         "health": words.health(found),
         "state": words.state(found),
         "submitter": job.owner,
         "submit_time": moment(job.submitted),
-        "start_time": moment(min(started, default=None)),
-        "end_time": moment(max(ended)) if len(ended) == len(found) else None,
-        "tags": sorted({tag for recipe in recipes for tag in recipe.requires.tags}),
+        "start_time": moment(begun(found)),
+        "end_time": moment(ended(found)),
+        "tags": tags(found),
         "visibility": words.visibility(job),
-        "failure_comment": None if failed is None else words.error_message(failed),
+        "failure_comment": message,
         "error_type": None if failed is None else words.error_type(failed),
-        "error_msg": None if failed is None else words.error_message(failed),
-        "verdict": job.verdict,
-    }
-
-
-def job_to_come(job: Job, asked: int | str) -> dict[str, Any]:
-    """Return a campaign that has made no recipe, yet or in all its time."""
-    nothing = dict.fromkeys(("device", "device_type", "start_time", "failure_comment", "error_type", "error_msg"))
-    return {
-        **nothing,
-        "id": asked,
-        "description": job.name,
-        "health_check": False,
-        "pipeline": True,
-        "health": words.job_health(job),
-        "state": words.FINISHED if job.settled else words.SUBMITTED,
-        "submitter": job.owner,
-        "submit_time": moment(job.submitted),
-        "end_time": moment(job.finished) if job.settled else None,
-        "tags": [],
-        "visibility": words.visibility(job),
-        "verdict": job.verdict,
+        "error_msg": message,
+        "verdict": found.verdict,
     }
 
 
@@ -102,8 +104,8 @@ def job_listed(listed: Listed, *, verbose: bool) -> dict[str, Any]:
         "id": words.number(listed),
         "description": listed.job.name,
         "device_type": listed.type,
-        "health": words.health([listed]),
-        "state": words.state([listed]),
+        "health": words.health_of(listed.recipe),
+        "state": words.state_of(listed),
         "submitter": listed.job.owner,
     }
     if verbose:

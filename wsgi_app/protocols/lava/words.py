@@ -3,10 +3,10 @@
 Source: readers-lava.md sections 3 and 6.1. A job there is a recipe here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from wsgi_app.conditions import AllOf, AnyOf, Condition, Where
-from wsgi_app.core.listing import Listed
+from wsgi_app.core.selection import Listed, Selection
 from wsgi_app.model import Job, Recipe
 from wsgi_app.states import Cause, LabHealth, RecipeStatus, SystemHealth, Visibility
 
@@ -59,9 +59,6 @@ WORKER_HEALTHS: dict[LabHealth, str] = {
     LabHealth.RETIRED: "Retired",
 }
 
-#: the one word for state and health that LAVA had in its first years
-_LEGACY = {COMPLETE: "Complete", INCOMPLETE: "Incomplete", CANCELED: "Canceled"}
-
 _SETTLED = Condition("settled", "exact", True)
 _UNSETTLED = Condition("settled", "exact", False)
 _STOPPED = AnyOf((Condition("cancelling", "exact", True), Condition("status", "exact", RecipeStatus.CANCELLED)))
@@ -87,22 +84,51 @@ def numbers(job: Job) -> list[int | str]:
     return found or [job.id]
 
 
-def state(found: Sequence[Listed]) -> str:
-    """Return how far a job has come, or of several together the least; Finished when all are."""
-    return min((_state(listed) for listed in found), key=JOB_STATES.index)
+def called(found: Selection, asked: int | str) -> int | str:
+    """Return the id under which recipes are shown: one's own; of several, and of a campaign, what was asked for."""
+    alone = len(found.parts) == 1 and not (found.whole and found.job.campaign)
+    return number(found.parts[0]) if alone else asked
 
 
-def health(found: Sequence[Listed]) -> str:
-    """Return what has become of a job, of several the worst; Unknown while one is not Finished."""
-    seen = {_health(listed.recipe) for listed in found}
-    return UNKNOWN if UNKNOWN in seen else max(seen, key=JOB_HEALTHS.index)
+def state(found: Selection) -> str:
+    """Return how far a job has come, of several together the least; Finished when all are, and no more will come."""
+    if not found.settled:
+        # those that are Finished wait for others, or for what a campaign does next
+        going = [state_of(listed) for listed in found.parts if not listed.recipe.settled]
+        return min(going, key=JOB_STATES.index, default=RUNNING if found.parts else SUBMITTED)
+    return FINISHED
+
+
+def state_of(listed: Listed) -> str:
+    """Return how far one job has come."""
+    recipe = listed.recipe
+    if recipe.settled:
+        return FINISHED
+    if recipe.cancelling or recipe.status is RecipeStatus.CANCELLED:
+        return CANCELING
+    if recipe.status is RecipeStatus.QUEUED:
+        return SCHEDULING if listed.peers_placed else SUBMITTED
+    return SCHEDULED if recipe.status in (RecipeStatus.SCHEDULED, RecipeStatus.WAITING) else RUNNING
+
+
+def health(found: Selection) -> str:
+    """Return what has become of a job, of several the worst; Unknown while it is not Finished."""
+    if not found.settled:
+        return UNKNOWN
+    seen = [health_of(listed.recipe) for listed in found.parts] or [_ENDS[found.job.status]]
+    return max(seen, key=JOB_HEALTHS.index)
+
+
+def health_of(recipe: Recipe) -> str:
+    """Return what has become of one job."""
+    return _ENDS[recipe.status] if recipe.settled else UNKNOWN
 
 
 def legacy_status(listed: Listed) -> str:
     """Return the one word that stands for state and health in LAVA's older calls."""
-    now = _state(listed)
+    now = state_of(listed)
     if now == FINISHED:
-        return _LEGACY[_health(listed.recipe)]
+        return health_of(listed.recipe)
     return now if now in (RUNNING, CANCELING) else SUBMITTED
 
 
@@ -130,9 +156,14 @@ def in_health(word: str) -> Where:
     return _UNSETTLED
 
 
+def failed(found: Selection) -> Recipe | None:
+    """Return the first recipe that could not run to its end, None when there is none."""
+    return next((listed.recipe for listed in found.parts if error_type(listed.recipe) is not None), None)
+
+
 def error_type(recipe: Recipe) -> str | None:
     """Return why a job is Incomplete, in a word; None when it is not."""
-    if _health(recipe) != INCOMPLETE:
+    if health_of(recipe) != INCOMPLETE:
         return None
     # of what was aborted before causes were stored
     return "Infrastructure" if recipe.cause is None else ERROR_TYPES[recipe.cause]
@@ -152,23 +183,3 @@ def common(values: Iterable[str | None]) -> str | None:
     """Return the one value that all have, None where they differ."""
     seen = set(values)
     return seen.pop() if len(seen) == 1 else None
-
-
-def _state(listed: Listed) -> str:
-    recipe = listed.recipe
-    if recipe.settled:
-        return FINISHED
-    if recipe.cancelling or recipe.status is RecipeStatus.CANCELLED:
-        return CANCELING
-    if recipe.status is RecipeStatus.QUEUED:
-        return SCHEDULING if listed.peers_placed else SUBMITTED
-    return SCHEDULED if recipe.status in (RecipeStatus.SCHEDULED, RecipeStatus.WAITING) else RUNNING
-
-
-def job_health(job: Job) -> str:
-    """Return what has become of a whole job of ours."""
-    return _ENDS[job.status] if job.settled else UNKNOWN
-
-
-def _health(recipe: Recipe) -> str:
-    return _ENDS[recipe.status] if recipe.settled else UNKNOWN

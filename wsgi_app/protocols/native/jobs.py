@@ -10,9 +10,10 @@ from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.core.results import ResultFilter, Source
 from wsgi_app.core.sources import Sources
-from wsgi_app.documents import jobjson, jobxml, logjson
-from wsgi_app.documents.descriptor import MEDIA_TYPE, read_descriptor
-from wsgi_app.documents.lavajob import YAML_TYPES, read_lava_job
+from wsgi_app.documents import advicejson, jobjson, jobvalue, jobxml, logjson
+from wsgi_app.documents.descriptor import read_descriptor
+from wsgi_app.documents.lavajob import read_lava_job
+from wsgi_app.documents.mediatypes import DESCRIPTOR, XML_TYPES, YAML_TYPES
 from wsgi_app.documents.original import document_of
 from wsgi_app.model import Job, Result
 from wsgi_app.protocols import web
@@ -33,9 +34,8 @@ class Jobs:
         sources = Sources(config)
         self._parsers: dict[str, Callable[[bytes], NewJob]] = {
             web.JSON: jobjson.parse_job,
-            "application/xml": jobxml.parse_job,
-            "text/xml": jobxml.parse_job,
-            MEDIA_TYPE: lambda body: read_descriptor(body, sources),
+            **dict.fromkeys(XML_TYPES, jobxml.parse_job),
+            DESCRIPTOR: lambda body: read_descriptor(body, sources),
             **dict.fromkeys(YAML_TYPES, lambda body: read_lava_job(body, sources)),
         }
 
@@ -46,7 +46,8 @@ class Jobs:
 
     def validate(self, request: Request) -> Response:
         """POST /jobs/validate."""
-        return web.json_response(wire.advice_value(self._gateway.jobs.advise(request.caller, self._reader(request))))
+        advice = self._gateway.jobs.advise(request.caller, self._reader(request))
+        return web.json_response(advicejson.advice_value(advice))
 
     def retry(self, request: Request, job: int) -> Response:
         """POST /jobs/J/retry."""
@@ -66,13 +67,13 @@ class Jobs:
         )
         after = found[-1].id if len(found) == limit else None
         return web.json_response(
-            {"jobs": [jobjson.job_summary(job) for job in found], "next": web.next_page(request, after)}
+            {"jobs": [jobvalue.job_summary(job) for job in found], "next": web.next_page(request, after)}
         )
 
     def get(self, request: Request, job: int) -> Response:
         """GET /jobs/J."""
         found = self._gateway.jobs.get(request.caller, job, newest=_newest(request), before=_before(request))
-        return web.json_response(jobjson.job_value(found, self._clock))
+        return web.json_response(jobvalue.job_value(found, self._clock))
 
     def summary(self, request: Request, job: int) -> Response:
         """GET /jobs/J/summary."""
@@ -83,7 +84,7 @@ class Jobs:
         """GET /jobs/J/wait."""
         seconds = request.number("timeout", WAIT, least=0, most=LONGEST_WAIT)
         found = self._gateway.jobs.wait(request.caller, job, seconds=seconds)
-        return web.json_response(jobjson.job_value(found, self._clock))
+        return web.json_response(jobvalue.job_value(found, self._clock))
 
     def cancel(self, request: Request, job: int) -> Response:
         """POST /jobs/J/cancel."""
@@ -141,7 +142,7 @@ class Jobs:
 
     def _made(self, job: Job) -> Response:
         location = f"{self._config.prefix}jobs/{job.id}"
-        return web.json_response(jobjson.job_value(job, self._clock), 201, {"Location": location})
+        return web.json_response(jobvalue.job_value(job, self._clock), 201, {"Location": location})
 
     def _results(self, request: Request, found: list[Result], limit: int) -> Response:
         after = found[-1].id if len(found) == limit else None

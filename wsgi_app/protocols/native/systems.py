@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from wsgi_app.clock import Clock
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
-from wsgi_app.documents import jobjson
+from wsgi_app.documents import jobjson, jobvalue
 from wsgi_app.errors import Invalid
 from wsgi_app.model import System
 from wsgi_app.protocols import web
@@ -83,7 +83,7 @@ class Systems:
         if claimed is None:
             return web.no_content()
         value = {
-            **jobjson.recipe_document(claimed.recipe, claimed.peers, self._clock),
+            **jobvalue.recipe_document(claimed.recipe, claimed.peers, self._clock),
             "key": claimed.key.secret,
         }
         return web.json_response(value, headers={"Location": f"{self._config.prefix}recipes/{claimed.recipe.id}/"})

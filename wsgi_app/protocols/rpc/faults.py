@@ -5,6 +5,8 @@ INVALID_REQUEST = -32600
 NO_SUCH_METHOD = -32601
 INVALID_PARAMETERS = -32602
 INTERNAL = -32603
+#: not now, as HTTP has it: those of several calls for which there was no time
+TOO_LONG = 503
 
 
 class Fault(Exception):

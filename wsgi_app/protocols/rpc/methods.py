@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from attrs import frozen
 
 from wsgi_app.protocols.rpc.faults import INVALID_PARAMETERS, Fault
-from wsgi_app.protocols.rpc.writing import ByteStream, TextStream
+from wsgi_app.protocols.rpc.writing import ArrayStream, ByteStream, TextStream
 
 #: functions by the names that they are called by
 Functions: TypeAlias = Mapping[str, Callable[..., Any]]
@@ -30,6 +30,7 @@ _NAMES: dict[Any, str] = {
     dict: "struct",
     Mapping: "struct",
     types.NoneType: "nil",
+    ArrayStream: "array",
     ByteStream: "base64",
     TextStream: "string",
 }

@@ -4,18 +4,21 @@ http://xmlrpc-c.sourceforge.net/introspection.html, http://mirrors.talideon.com/
 
 import itertools
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from wsgi_app.core import disk
 from wsgi_app.errors import TackroomError
-from wsgi_app.protocols.rpc.faults import INTERNAL, INVALID_PARAMETERS, NO_SUCH_METHOD, Fault
+from wsgi_app.protocols.rpc.faults import INTERNAL, INVALID_PARAMETERS, NO_SUCH_METHOD, TOO_LONG, Fault
 from wsgi_app.protocols.rpc.methods import Method, method
 from wsgi_app.protocols.rpc.reading import read_call
-from wsgi_app.protocols.rpc.writing import fault_bytes, fault_struct, value_blocks
+from wsgi_app.protocols.rpc.writing import ArrayStream, fault_bytes, fault_struct, value_blocks
 
 #: calls of one multicall
 MOST_CALLS = 1000
+#: seconds from its begin on in which these are made; clients wait for twenty
+MULTICALL_SECONDS = 20.0
 #: characters of a method's name that are repeated
 _SHOWN = 100
 _MULTICALL = "system.multicall"
@@ -98,14 +101,20 @@ class Server:
         """Return the specifications that this server follows."""
         return self._known
 
-    def _multicall(self, context: Any, calls: list[Any]) -> list[Any]:
-        """Make several calls, each a struct of methodName and params; an answer is an array of one, or a fault."""
+    def _multicall(self, context: Any, calls: list[Any]) -> ArrayStream:
+        """Make several calls, each a struct of methodName and params; an answer is an array of one, or a fault.
+
+        They are made one after another while the answer goes out. After 20 seconds the rest are not made.
+        """
         if len(calls) > MOST_CALLS:
             raise Fault(INVALID_PARAMETERS, f"Invalid parameters: a multicall has at most {MOST_CALLS} calls")
-        return [self._one_of_many(context, call) for call in calls]
+        until = time.monotonic() + MULTICALL_SECONDS
+        return ArrayStream(self._one_of_many(context, call, until) for call in calls)
 
-    def _one_of_many(self, context: Any, call: Any) -> Any:
+    def _one_of_many(self, context: Any, call: Any, until: float) -> Any:
         try:
+            if time.monotonic() > until:
+                raise Fault(TOO_LONG, "This was not done: the calls before it took too long")
             name, params = _parts(call)
             return [self.call(context, name, params)]
         except Fault as fault:

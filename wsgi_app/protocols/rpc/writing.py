@@ -37,9 +37,17 @@ class TextStream:
     pieces: Iterable[str]
 
 
+@frozen
+class ArrayStream:
+    """Values of any number, one by one: they are asked for while the answer goes out, as an array."""
+
+    items: Iterable[Any]
+
+
 Struct: TypeAlias = Mapping[str, Any]
+Stream: TypeAlias = ByteStream | TextStream | ArrayStream
 #: what a method answers; whole numbers have 32 bits, times are in UTC, with no zone and no fraction
-Value: TypeAlias = bool | int | float | str | bytes | datetime | Sequence[Any] | Struct | ByteStream | TextStream | None
+Value: TypeAlias = bool | int | float | str | bytes | datetime | Sequence[Any] | Struct | Stream | None
 
 
 def value_blocks(value: Value) -> Iterator[bytes]:
@@ -80,9 +88,9 @@ def _value(value: Any) -> Iterator[bytes]:
             yield from _value(member)
             yield b"</member>\n"
         yield b"</struct></value>\n"
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple | ArrayStream):
         yield b"<value><array><data>\n"
-        for item in value:
+        for item in value.items if isinstance(value, ArrayStream) else value:
             yield from _value(item)
         yield b"</data></array></value>\n"
     elif isinstance(value, ByteStream):

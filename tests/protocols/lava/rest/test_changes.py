@@ -60,7 +60,11 @@ def test_bad_jobs(rest: Rest, definition: str) -> None:
 
 def test_validate(rest: Rest, definition: str) -> None:
     """Valid or not the answer is 200 and says which; nothing is stored."""
-    assert rest.post("jobs/validate/", {"definition": definition}).json["message"] == "Job valid."
+    valid = rest.post("jobs/validate/", {"definition": definition}).json
+    assert valid["message"] == "Job valid."
+    assert [(one["systems"], one["healthy"], one["idle"], one["ahead"]) for one in valid["advice"]] == [(1, 1, 0, 0)]
+    rest.web.post("/systems/alpha/claim", headers=rest.admin, status=204)
+    assert rest.post("jobs/validate/", {"definition": definition}).json["advice"][0]["idle"] == 1
     bad = rest.post("jobs/validate/", {"definition": definition.replace("visibility: public", "")}).json["message"]
     assert bad.startswith("Job invalid: ")
     extra = {"definition": definition + "nonsense: 1\n", "strict": True}
@@ -128,8 +132,36 @@ def test_wait(rest: Rest) -> None:
     rest.run(job, ("Fail", "x"))
     waiter.join(30)
     assert (answers[0]["state"], answers[0]["verdict"], answers[0]["exit_code"]) == ("Finished", "fail", 10)
+    assert "at x" in answers[0]["reason"]
     hung = rest.recipe()
     rest.run(hung, end="Aborted")
     over = rest.get(f"jobs/{hung}/wait").json
     assert (over["health"], over["exit_code"], over["error_type"]) == ("Incomplete", 11, "Test")
     assert list(rest.get(f"jobs/{hung}/wait?timeout=soon", 400).json) == ["timeout"]
+
+
+def test_wait_for_a_part(rest: Rest) -> None:
+    """A call waits for what its id means: one recipe of several has its own end, verdict and reason."""
+    made = rest.job(size=3)
+    first, second, third = (one["id"] for one in made["recipe_sets"][0]["recipes"])
+    for recipe in (first, second, third):
+        rest.web.post(f"/systems/{rest.system_of(recipe)}/claim", headers=rest.admin)
+    answers = []
+    waiter = threading.Thread(target=lambda: answers.append(rest.get(f"jobs/{first}.1/wait/?timeout=60").json))
+    waiter.start()
+    rest.run(second, ("Fail", "broken"))
+    waiter.join(30)
+    assert (answers[0]["id"], answers[0]["state"], answers[0]["health"]) == (f"{first}.1", "Finished", "Complete")
+    assert (answers[0]["verdict"], answers[0]["exit_code"]) == ("fail", 10)
+    assert f"({made['recipe_sets'][0]['recipes'][1]['tasks'][0]['name']}) at broken" in answers[0]["reason"]
+    whole = rest.get(f"jobs/J:{made['id']}/wait/?timeout=0").json
+    assert (whole["state"], whole["verdict"], whole["exit_code"], whole["reason"]) == ("Scheduled", None, 5, None)
+    rest.run(first, ("Pass", "fine"))
+    part = rest.get(f"jobs/R:{first}/wait/?timeout=0").json
+    assert (part["verdict"], part["exit_code"], part["reason"]) == ("pass", 0, "nothing failed: 1 Pass")
+    rest.run(third, end="Aborted")
+    assert rest.get(f"jobs/{third}/wait/?timeout=0").json["verdict"] == "infrastructure"
+    assert rest.get(f"jobs/J:{made['id']}/wait/?timeout=0").json["verdict"] == "fail"
+    shown = {row["id"]: row["verdict"] for row in rest.rows("jobs/")}
+    assert shown == {f"{first}.0": "pass", f"{first}.1": "fail", f"{first}.2": "infrastructure"}
+    assert [rest.get(f"jobs/{one}/").json["verdict"] for one in (first, second, made["id"])] == ["pass", "fail", "fail"]

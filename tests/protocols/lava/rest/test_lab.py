@@ -1,9 +1,12 @@
 """Devices, their types and tags, the one worker, and the server itself."""
 
 import re
+import time
 
 import pytest
 from lavarest import Rest
+
+from wsgi_app.core.heartbeat import TIMER, Heartbeat
 
 
 @pytest.fixture
@@ -87,9 +90,13 @@ def test_types_and_tags(machines: Rest) -> None:
 
 
 def test_worker(rest: Rest) -> None:
-    """The lab is the one worker; its health can be set, and is the lab's."""
-    (row,) = rest.rows("workers/?state=Online&health=Active")
+    """The lab is the one worker, online while its timer lives; its health can be set, and is the lab's."""
+    (row,) = rest.rows("workers/?state=Offline&health=Active&last_ping__isnull=true")
     name = row["hostname"]
+    Heartbeat(rest.application.gateway.config.run / TIMER).beat()
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
+    (heard,) = rest.rows(f"workers/?state=Online&last_ping__gt={since}")
+    assert (heard["hostname"], heard["last_ping"] > since) == (name, True)
     assert rest.get(f"workers/{name}/").json["job_limit"] == 0
     rest.post(f"workers/{name}/set_health/", {"health": "Maintenance"}, 202)
     assert rest.web.get("/lab", headers=rest.admin).json["health"] == "maintenance"

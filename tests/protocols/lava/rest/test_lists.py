@@ -1,11 +1,16 @@
 """Lists of jobs: who sees what, pages, slashes, filters, order."""
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 from lavarest import API, Rest
+from sqlalchemy import Engine, event, update
 
+from wsgi_app.core import listing
 from wsgi_app.protocols.lava.rest.paging import LARGEST_PAGE
+from wsgi_app.store.db import Database
+from wsgi_app.store.schema import job_documents, recipes
 
 
 def test_tokens(rest: Rest) -> None:
@@ -183,3 +188,61 @@ def test_no_job(rest: Rest) -> None:
             assert "api/v0.2/jobs/ lists them" in rest.get(place, 404).json["detail"]
     assert "openapi.yaml" in rest.get("nothing/", 404).json["detail"]
     assert "openapi.yaml" in rest.post("devices/", {}, 405).json["detail"]
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """What databases are asked, from now on."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+def test_documents_of_a_page(rest: Rest, statements: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a page is, its documents are loaded together; large ones some at a time."""
+    jobs = [rest.recipe(name=f"job-{number}") for number in range(6)]
+    statements.clear()
+    rest.rows("jobs/?limit=1")
+    few = len(statements)
+    statements.clear()
+    rows = rest.rows("jobs/")
+    assert [row["id"] for row in rows] == jobs[::-1]
+    assert all(row["description"] in row["definition"] for row in rows)
+    assert len(statements) == few
+    assert sum("job_documents.text" in one and "length" not in one for one in statements) == 1
+    monkeypatch.setattr(listing, "HELD", 2 * len(rows[0]["definition"]))
+    statements.clear()
+    assert rest.rows("jobs/") == rows
+    assert len(statements) == few + 2 * 2
+
+
+def test_jobs_of_older_versions(rest: Rest) -> None:
+    """A job that was stored without its document has one in a list, too; one aborted for an unknown cause says so."""
+    jobs = [rest.recipe(name=name) for name in ("first", "older", "last")]
+    rest.run(jobs[1], end="Aborted")
+    database = Database(rest.application.gateway.config.database)
+    with database.write() as tx:
+        older = rest.get(f"/jobs/{jobs[1]}", token=rest.admin).json["id"]
+        tx.execute(job_documents.delete().where(job_documents.c.job == older))
+        tx.execute(update(recipes).where(recipes.c.id == jobs[1]).values(cause=None))
+    database.close()
+    rows = {row["description"]: row for row in rest.rows("jobs/")}
+    assert {name for name, row in rows.items() if f'"{name}"' in row["definition"]} == {"first", "older", "last"}
+    assert (rows["older"]["error_type"], rows["older"]["health"]) == ("Infrastructure", "Incomplete")
+    suites = rest.rows(f"jobs/{jobs[1]}/tests/?name=job")
+    assert 'error_type: "Infrastructure"' in suites[0]["metadata"]
+
+
+def test_root(rest: Rest) -> None:
+    """The root of the API, and of all versions of it, names the lists that there are: each URL answers."""
+    found = rest.get("", token={}).json
+    assert found == rest.get("/api/", token={}).json == rest.get("/api", token={}).json
+    assert set(found) == {"jobs", "devices", "devicetypes", "workers", "aliases", "tags"}
+    for name, url in found.items():
+        assert urlsplit(url).path == f"{API}{name}/"
+        rest.get(urlsplit(url).path, token={})

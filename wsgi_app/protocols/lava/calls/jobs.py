@@ -5,8 +5,7 @@ from typing import Any
 
 from wsgi_app.conditions import AnyOf, Condition, Order, Where
 from wsgi_app.core.gateway import Gateway
-from wsgi_app.core.listing import Listed, Reference
-from wsgi_app.errors import Invalid, NoSuchRecipe, NotFound
+from wsgi_app.errors import Invalid, NotFound
 from wsgi_app.protocols.lava import references, wire, words
 from wsgi_app.protocols.lava.configuration import device_text
 from wsgi_app.protocols.lava.endpoint import Client
@@ -54,12 +53,11 @@ class Jobs:
 
     def resubmit(self, client: Client, job_id: int | str) -> int | list[Any]:
         """Submit a job once more as it was submitted, and return the id of the new one, or a list as submit does."""
-        found = self.find(client, job_id)
-        return _told(words.numbers(self._submission.resubmit(client.caller, found, client.landing)))
+        return _told(words.numbers(self._submission.resubmit(client.caller, job_id, client.landing)))
 
     def cancel(self, client: Client, job_id: int | str) -> None:
         """Cancel a job with all that runs together with it; nothing is done where it is Finished."""
-        self._gateway.jobs.cancel_sets(client.caller, [listed.recipe.id for listed in self.find(client, job_id)])
+        self._gateway.jobs.cancel_sets(client.caller, references.parse(job_id))
 
     def validate(self, client: Client, definition: str, strict: bool = False) -> dict[str, str]:
         """Return {} for a job that could be submitted, else what is wrong: `path` and `msg`. Nothing is submitted."""
@@ -71,18 +69,7 @@ class Jobs:
 
     def show(self, client: Client, job_id: int | str) -> dict[str, Any]:
         """Return a job; an id that means several shows them together."""
-        try:
-            found = self.find(client, job_id)
-        except NoSuchRecipe:
-            # a campaign makes its recipes one after another, and a moment after it was submitted
-            reference = references.parse(job_id)
-            if not isinstance(reference, Reference) or reference.kind not in ("any", "job"):
-                raise
-            job = self._gateway.jobs.get(client.caller, reference.number)
-            if job.id != reference.number:
-                raise
-            return wire.job_to_come(job, job_id)
-        return wire.job_shown(found, job_id)
+        return wire.job_shown(self._gateway.selections.find(client.caller, references.parse(job_id)), job_id)
 
     def listed(
         self,
@@ -122,18 +109,12 @@ class Jobs:
 
     def definition(self, client: Client, job_id: int | str) -> str:
         """Return a job as it was submitted."""
-        found = self.find(client, job_id)
-        return self._gateway.jobs.document(client.caller, found[0].job.id).text
+        return self._gateway.selections.submitted(client.caller, references.parse(job_id)).document.text
 
     def configuration(self, client: Client, job_id: int | str) -> list[Any]:
         """Return a job's definition and its device as YAML; dispatcher and environments, none here, as nil."""
-        found = self.find(client, job_id)
-        name = wire.device(found[0])
-        if name is None:
-            raise Fault(404, "The job has not started yet")
-        machine = self._gateway.machines.get(client.caller, name)
-        device = device_text(machine)
-        return [self._gateway.jobs.document(client.caller, found[0].job.id).text, device, None, None, None]
+        given = self._gateway.machines.given(client.caller, references.parse(job_id))
+        return [given.submitted.document.text, device_text(given.machine), None, None, None]
 
     def logs(self, client: Client, job_id: int | str, line: int = 0, end: int | None = None) -> list[Any]:
         """Return the log's records from number `line` (from 0) to before `end` as YAML; and first, whether these are
@@ -145,10 +126,6 @@ class Jobs:
     def logs_count(self, client: Client, job_id: int | str) -> int:
         """Return how many records the log has by now."""
         return self._gateway.records.count(client.caller, references.parse(job_id))
-
-    def find(self, client: Client, job_id: int | str) -> tuple[Listed, ...]:
-        """Return the recipes that an id means. Raises `NoSuchRecipe`."""
-        return self._gateway.listing.find(client.caller, references.parse(job_id))
 
     def _ago(self, minutes: int) -> float:
         return self._gateway.clock() - minutes * _MINUTE

@@ -1,13 +1,13 @@
 """scheduler.*: the calls of LAVA's first years, which scripts still make. Source: readers-lava.md section 6.2."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from wsgi_app.conditions import Condition, Where
+from wsgi_app.conditions import Condition
 from wsgi_app.core.gateway import Gateway
-from wsgi_app.core.listing import Listed
-from wsgi_app.errors import Invalid, NotFound
+from wsgi_app.core.selection import Listed, Selection, selection_of
+from wsgi_app.errors import Invalid, NoSuchRecipe
 from wsgi_app.protocols.lava import references, wire, words
 from wsgi_app.protocols.lava.calls.jobs import Jobs
 from wsgi_app.protocols.lava.endpoint import Client
@@ -72,10 +72,12 @@ class Legacy:
 
     def job_details(self, client: Client, job_id: int | str) -> dict[str, Any]:
         """Return all that is known of a job: one recipe; of several that an id means, the first."""
-        found = self._jobs.find(client, job_id)
-        listed = found[0]
-        job, shown = listed.job, wire.job_shown(found[:1], job_id)
-        text = self._gateway.jobs.document(client.caller, job.id).text
+        submitted = self._gateway.selections.submitted(client.caller, references.parse(job_id))
+        if not submitted.selection.parts:
+            raise NoSuchRecipe("this job has no recipes yet")
+        listed = submitted.selection.parts[0]
+        job, shown = listed.job, wire.job_shown(selection_of(listed), job_id)
+        text = submitted.document.text
         number = words.number(listed)
         return {
             "id": listed.recipe.id,
@@ -106,18 +108,20 @@ class Legacy:
 
     def job_state(self, client: Client, job_id: int | str) -> dict[str, Any]:
         """Return the state of a job: job_id, job_state, and sub_id of one of several that run together."""
-        found = self._jobs.find(client, job_id)
+        found = self._gateway.selections.find(client.caller, references.parse(job_id))
         return {**_numbered(found), "job_state": words.state(found)}
 
     def job_health(self, client: Client, job_id: int | str) -> dict[str, Any]:
         """Return the health of a job: job_id, job_health, and sub_id of one of several that run together."""
-        found = self._jobs.find(client, job_id)
+        found = self._gateway.selections.find(client.caller, references.parse(job_id))
         return {**_numbered(found), "job_health": words.health(found)}
 
     def job_output(self, client: Client, job_id: int | str, offset: int = 0) -> ByteStream:
         """Return the log of a job as YAML, from byte `offset` on."""
         stream = self._gateway.records.read(client.caller, references.parse(job_id))
-        return ByteStream(_behind(yaml_lines(stream.records), max(0, offset)))
+        text = _behind(yaml_lines(stream.records), max(0, offset))
+        # what is passed over is read all the same
+        return ByteStream(self._gateway.long_reads.share(text) if offset > 0 else text)
 
     def all_jobs(self, client: Client) -> list[Any]:
         """Return the jobs that are not Finished, newest first, at most 1000: id, description, status, device, type,
@@ -163,21 +167,12 @@ class Legacy:
 
     def pending_jobs_by_device_type(self, client: Client, show_all: bool = False) -> dict[str, int]:
         """Return how many jobs wait for a device of each type; with `show_all` types for which none waits, too."""
-        types = {machine.system.type for machine in self._gateway.machines.all(client.caller)}
-        pending = words.in_state(words.SUBMITTED)
-        found: dict[str, int] = {}
-        for name in sorted(name for name in types if name is not None):
-            where: list[Where] = [pending, Condition("type", "exact", name)]
-            number = self._gateway.listing.count(client.caller, where)
-            if number or show_all:
-                found[name] = number
-        return found
+        found = self._gateway.listing.count_by_type(client.caller, [words.in_state(words.SUBMITTED)])
+        return {name: number for name, number in found.items() if number or show_all}
 
     def get_recent_jobs_for_device(self, client: Client, device: str, count: int = 1) -> list[Any]:
         """Return the last jobs of a device, newest first, at most 100: id, description, status."""
-        self._gateway.machines.get(client.caller, device)
-        found = self._newest(client, [Condition("system", "exact", device)], count)
-        return [_recent(listed) for listed in found]
+        return [_recent(one) for one in self._gateway.listing.of_system(client.caller, device, limit=_limit(count))]
 
     def get_recent_jobs_for_device_type(
         self, client: Client, device_type: str, count: int = 1, restrict_to_user: bool = False
@@ -185,15 +180,11 @@ class Legacy:
         """Return the last jobs of devices of a type, newest first, at most 100: id, description, status, device;
         only yours, if that is asked for.
         """
-        known = {machine.system.type for machine in self._gateway.machines.all(client.caller)}
-        if device_type not in known:
-            raise NotFound(f"DeviceType '{device_type[:_RECENT]}' was not found.")
-        where: list[Where] = [Condition("type", "exact", device_type)]
-        if restrict_to_user:
-            if client.user is None:
-                raise Invalid("whose jobs are yours, a token says")
-            where.append(Condition("owner", "exact", client.user))
-        return [{**_recent(listed), "device": wire.device(listed)} for listed in self._newest(client, where, count)]
+        if restrict_to_user and client.user is None:
+            raise Invalid("whose jobs are yours, a token says")
+        owner = client.user if restrict_to_user else None
+        found = self._gateway.listing.of_type(client.caller, device_type, owner=owner, limit=_limit(count))
+        return [{**_recent(listed), "device": wire.device(listed)} for listed in found]
 
     def get_device_status(self, client: Client, hostname: str) -> dict[str, Any]:
         """Return what a device does; who took it offline, and when, is not kept."""
@@ -211,12 +202,15 @@ class Legacy:
         """Return where events are published by ZMQ: "", nowhere."""
         return ""
 
-    def _newest(self, client: Client, where: Sequence[Where], count: int) -> Sequence[Listed]:
-        return self._gateway.listing.page(client.caller, where, limit=max(0, min(count, _RECENT)))
+
+def _limit(count: int) -> int:
+    return max(0, min(count, _RECENT))
 
 
-def _numbered(found: tuple[Listed, ...]) -> dict[str, Any]:
-    listed = found[0]
+def _numbered(found: Selection) -> dict[str, Any]:
+    if not found.parts:
+        return {"job_id": found.job.id}
+    listed = found.parts[0]
     return {"job_id": listed.recipe.id, **({"sub_id": _sub_id(listed)} if listed.size > 1 else {})}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from wsgi_app.core.cases import Sheet
 from wsgi_app.core.gateway import Gateway
-from wsgi_app.protocols.lava import references, suites
+from wsgi_app.protocols.lava import references, suites, wire
 from wsgi_app.protocols.lava.endpoint import Client
 from wsgi_app.protocols.lava.reports import csvrows, yamlrows
 from wsgi_app.protocols.lava.suites import Case
@@ -78,8 +78,7 @@ class Results:
 
     def metadata(self, client: Client, job_id: int | str) -> list[Any]:
         """Return what the submitter noted about a job: a list of structs of one key each; values are texts."""
-        found = self._gateway.listing.find(client.caller, references.parse(job_id))
-        return [{key: value if isinstance(value, str) else str(value)} for key, value in found[0].job.metadata.items()]
+        return list(wire.noted(self._gateway.selections.find(client.caller, references.parse(job_id))))
 
     def _suite(
         self, client: Client, job_id: int | str, name: str, limit: int | None, offset: int | None, write: _Write

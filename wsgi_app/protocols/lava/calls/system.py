@@ -9,10 +9,13 @@ from wsgi_app.model import Caller
 from wsgi_app.protocols.lava import references
 from wsgi_app.protocols.lava.configuration import master_config
 from wsgi_app.protocols.lava.endpoint import Client
+from wsgi_app.protocols.rpc import Fault
 from wsgi_app.protocols.rpc.methods import Functions
 from wsgi_app.states import Visibility
 
 API_VERSION = 2
+#: jobs of one question
+MOST_JOBS = 1000
 
 
 class System:
@@ -56,6 +59,8 @@ class System:
 
     def user_can_view_jobs(self, client: Client, username: str, job_list: list[Any]) -> dict[str, bool]:
         """Return for each of these jobs whether that user may see it; of those that you may not: False."""
+        if len(job_list) > MOST_JOBS:
+            raise Fault(400, f"At most {MOST_JOBS} jobs are looked at by one call")
         found: dict[str, bool] = {}
         for given in job_list:
             if isinstance(given, int | str):
@@ -69,8 +74,7 @@ class System:
 
     def _may_see(self, caller: Caller, username: str, given: int | str) -> bool:
         try:
-            found = self._gateway.listing.find(caller, references.parse(given))
+            job = self._gateway.selections.find(caller, references.parse(given)).job
         except (NotFound, Unauthenticated, Denied):
             return False
-        job = found[0].job
         return job.visibility is Visibility.PUBLIC or job.owner == username

@@ -11,7 +11,7 @@ from wsgi_app.protocols.lava.configuration import worker_name
 from wsgi_app.protocols.lava.endpoint import Client
 from wsgi_app.protocols.rpc import Fault
 from wsgi_app.protocols.rpc.methods import Functions
-from wsgi_app.states import LabHealth, SystemHealth
+from wsgi_app.states import LabHealth
 
 _HEALTHS = {word: health for health, word in words.WORKER_HEALTHS.items()}
 _SHOWN = 60
@@ -40,17 +40,16 @@ class Workers:
     def show(self, client: Client, hostname: str) -> dict[str, Any]:
         """Return a worker; `job_limit` is 0 where there is none but the number of devices."""
         self._check(hostname)
-        lab, heard = self._gateway.lab.get(), self._gateway.lab.heard()
-        found = self._gateway.machines.all(client.caller)
-        in_use = [machine.system for machine in found if machine.system.health is not SystemHealth.RETIRED]
+        seen = self._gateway.lab.look()
+        lab = seen.lab
         return {
             "hostname": self._name,
             "description": lab.description,
-            "state": "Offline" if heard is None else "Online",
+            "state": "Offline" if seen.heard is None else "Online",
             "health": words.WORKER_HEALTHS[lab.health],
-            "devices": [system.name for system in in_use],
+            "devices": list(seen.systems),
             # clients read a time from it in any case
-            "last_ping": wire.moment(heard or 0.0),
+            "last_ping": wire.moment(seen.heard or 0.0),
             "job_limit": lab.most_recipes or 0,
             "version": __version__,
             "default_config": True,

@@ -9,7 +9,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from wsgi_app.protocols.lava.reports.blocks import blocks
+from wsgi_app.protocols.lava.blocks import blocks
 from wsgi_app.protocols.lava.reports.items import item, suite_item
 from wsgi_app.protocols.lava.suites import Case, Suite
 

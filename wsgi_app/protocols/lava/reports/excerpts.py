@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from wsgi_app.core.cases import Sheet
 from wsgi_app.core.excerpt import short
-from wsgi_app.core.listing import Listed
 from wsgi_app.core.record import Record
+from wsgi_app.core.selection import Listed
 from wsgi_app.protocols.lava.suites import Case
 
 #: records before and after the one that is meant

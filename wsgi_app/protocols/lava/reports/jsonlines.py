@@ -4,8 +4,8 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 
+from wsgi_app.protocols.lava.blocks import blocks
 from wsgi_app.protocols.lava.measures import moment
-from wsgi_app.protocols.lava.reports.blocks import blocks
 from wsgi_app.protocols.lava.suites import Case
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from lxml import etree
 
 from wsgi_app.documents.reports.shown import printable
-from wsgi_app.protocols.lava.reports.blocks import blocks
+from wsgi_app.protocols.lava.blocks import blocks
 from wsgi_app.protocols.lava.reports.excerpts import Excerpts
 from wsgi_app.protocols.lava.suites import FAIL, PASS, SKIP, Case, Suite
 

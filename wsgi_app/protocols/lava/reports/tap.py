@@ -7,7 +7,7 @@ Sources: readers-lava.md 8.3, https://testanything.org/tap-version-13-specificat
 from collections.abc import Iterable, Iterator, Sequence
 
 from wsgi_app.documents.reports.tap import block, described
-from wsgi_app.protocols.lava.reports.blocks import blocks
+from wsgi_app.protocols.lava.blocks import blocks
 from wsgi_app.protocols.lava.reports.excerpts import Excerpts
 from wsgi_app.protocols.lava.suites import FAIL, PASS, SKIP, Case, Suite
 

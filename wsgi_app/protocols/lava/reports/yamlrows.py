@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from wsgi_app.protocols.lava.blocks import blocks
 from wsgi_app.protocols.lava.records import quoted
-from wsgi_app.protocols.lava.reports.blocks import blocks
 from wsgi_app.protocols.lava.reports.items import item, suite_item
 from wsgi_app.protocols.lava.suites import Case, Suite
 

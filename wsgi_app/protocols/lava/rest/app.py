@@ -32,7 +32,11 @@ def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
     """Return the WSGI application of the REST API and of the older URLs."""
     routes = [*_jobs(gateway, config), *_lab(gateway, config)]
     return Face(
-        [*(Route(ROOT + path, methods, handler) for path, methods, handler in routes), *_older(gateway, config)],
+        [
+            Route("/api/", ["GET"], System(gateway, config).root),
+            *(Route(ROOT + path, methods, handler) for path, methods, handler in routes),
+            *_older(gateway, config),
+        ],
         refusals.refuse,
         {"lava": _Job},
     )
@@ -78,6 +82,7 @@ def _lab(gateway: Gateway, config: Config) -> list[tuple[str, list[str], Handler
     tags = Tags(gateway, config)
     workers = Workers(gateway, config)
     return [
+        ("", ["GET"], system.root),
         ("devices/", ["GET"], devices.page),
         ("devices/<name>/", ["GET"], devices.get),
         ("devices/<name>/set_health/", ["POST"], devices.set_health),

@@ -55,11 +55,14 @@ def ordered(
 def order(request: Request, fields: Sequence[str], usual: str) -> list[tuple[str, bool]]:
     """Return which fields a list is to be ordered by, and whether downwards. Raises `Invalid`."""
     given = (request.text("ordering") or usual).split(",")
-    found = [(part.strip().removeprefix("-"), part.strip().startswith("-")) for part in given if part.strip()]
-    for name, _ in found:
+    found: dict[str, bool] = {}
+    for part in map(str.strip, filter(str.strip, given)):
+        # a field that was named before decides nothing any more
+        found.setdefault(part.removeprefix("-"), part.startswith("-"))
+    for name in found:
         if name not in fields:
             raise Invalid(f"ordering is by {', '.join(fields)}; - before it turns it round", field="ordering")
-    return found
+    return list(found.items())
 
 
 def _ranked(read: Callable[[Kind], object]) -> Callable[[Kind], tuple[int, Any]]:

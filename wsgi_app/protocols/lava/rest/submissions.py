@@ -1,7 +1,6 @@
 """Jobs that are submitted, tried, repeated and cancelled."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import Any
 
 from werkzeug.exceptions import MethodNotAllowed
@@ -9,8 +8,10 @@ from werkzeug.wrappers import Response
 
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
-from wsgi_app.errors import Denied, Invalid, NotFound
-from wsgi_app.model import Caller, Job
+from wsgi_app.core.selection import Place, Reference
+from wsgi_app.documents import advicejson, jobjson
+from wsgi_app.errors import Denied, Invalid, NoSuchRecipe, NotFound
+from wsgi_app.model import Job
 from wsgi_app.protocols import web
 from wsgi_app.protocols.lava import references, words
 from wsgi_app.protocols.lava.delivery import Landing
@@ -48,20 +49,20 @@ class Submissions:
             return refuse_submission(error)
 
     def validate(self, request: Request) -> Response:
-        """POST jobs/validate/: 200 whether the job is valid or not, as LAVA does."""
+        """POST jobs/validate/: 200 whether the job is valid or not, as LAVA does; with what awaits one that is."""
         given = body.fields(request)
         read = self._submission.reader(body.text(given, "definition"), strict=body.flag(given, "strict"))
         try:
-            new = self._gateway.jobs.validate(request.caller, read)
+            advice = self._gateway.jobs.advise(request.caller, read)
         except (Invalid, NotFound) as error:
             return web.json_response({"message": f"Job invalid: {located(error)}"})
-        return web.json_response({"message": "Job valid.", "warnings": list(new.warnings)})
+        told = {"warnings": list(advice.job.warnings), "advice": advicejson.prospects(advice)}
+        return web.json_response({"message": "Job valid.", **told})
 
     def resubmit(self, request: Request, job: str) -> Response:
         """POST jobs/ID/resubmit/."""
         landing = Landing(request.environ, self._config)
-        found = self._gateway.listing.find(request.caller, references.parse(job))
-        return _made(self._submission.resubmit(request.caller, found, landing))
+        return _made(self._submission.resubmit(request.caller, job, landing))
 
     def cancel(self, request: Request, job: str) -> Response:
         """POST and GET jobs/ID/cancel/; not a GET of a browser, which any page may have it make."""
@@ -69,20 +70,15 @@ class Submissions:
             raise MethodNotAllowed(["GET", "POST"], "a HEAD changes nothing: POST it")
         if request.method == "GET" and "HTTP_ACCEPT_LANGUAGE" in request.environ:
             raise Denied("a browser may not have this done by GET: POST it")
-        found = self._gateway.listing.find(request.caller, references.parse(job))
-        self._gateway.jobs.cancel_sets(request.caller, [listed.recipe.id for listed in found])
+        self._gateway.jobs.cancel_sets(request.caller, references.parse(job))
         return web.json_response({"message": _SENT})
 
     def cancel_many(self, request: Request) -> Response:
         """POST jobs/batch_cancel/: those that can be are cancelled, the others are named."""
-        there: dict[int | str, list[int]] = {}
-        wanted = dict.fromkeys(_numbers(body.fields(request)))
-        for number in wanted:
-            with suppress(Denied, NotFound):
-                found = self._gateway.listing.find(request.caller, references.parse(number))
-                there[number] = [listed.recipe.id for listed in found]
-        refused = self._refused(request.caller, there)
-        cancelled = [number for number in there if number not in refused]
+        wanted = {number: _meant(number) for number in _numbers(body.fields(request))}
+        known = {number: which for number, which in wanted.items() if which is not None}
+        done = self._gateway.jobs.cancel_many(request.caller, list(known.values()))
+        cancelled = [number for number, so in zip(known, done, strict=True) if so]
         message = _SENT if cancelled else "There is none of these jobs that you may cancel."
         value = {
             "message": message,
@@ -91,19 +87,17 @@ class Submissions:
         }
         return web.json_response(value)
 
-    def _refused(self, caller: Caller, wanted: Mapping[int | str, Sequence[int]]) -> list[int | str]:
-        """Cancel jobs, all at once if that is allowed, else one by one; return those that were refused."""
-        try:
-            self._gateway.jobs.cancel_sets(caller, [recipe for recipes in wanted.values() for recipe in recipes])
-        except Denied:
-            if len(wanted) < 2:
-                return list(wanted)
-            return [refused for one in wanted for refused in self._refused(caller, {one: wanted[one]})]
-        return []
-
 
 def _made(job: Job) -> Response:
     return web.json_response({"message": _DONE, "job_ids": words.numbers(job)}, 201)
+
+
+def _meant(number: int | str) -> Reference | Place | None:
+    """Return what an id means, None when it is none."""
+    try:
+        return references.parse(number)
+    except NoSuchRecipe:
+        return None
 
 
 def _numbers(given: Mapping[str, Any]) -> list[int | str]:
@@ -119,4 +113,7 @@ def _numbers(given: Mapping[str, Any]) -> list[int | str]:
 
 
 def _is_id(value: object) -> bool:
-    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
+    # half of a character, which JSON can say, could not be told again
+    if isinstance(value, str):
+        return jobjson.is_text(value)
+    return isinstance(value, int) and not isinstance(value, bool)

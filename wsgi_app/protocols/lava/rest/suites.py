@@ -1,6 +1,6 @@
 """Suites and cases: what was said of a job, as lists with filters. readers-lava.md 8.2."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -107,9 +107,9 @@ class Suites:
     def _sheet(self, request: Request, job: str) -> Sheet:
         return self._gateway.cases.read(request.caller, references.parse(job))
 
-    def _chosen(self, request: Request, found: Iterable[Case], wanted: list[Asked]) -> Response:
+    def _chosen(self, request: Request, found: Iterator[Case], wanted: list[Asked]) -> Response:
         """Answer with the cases that fit what is asked, in the order that is asked for."""
-        chosen = rows.chosen(found, wanted, _CASE_VALUES)
+        chosen = rows.chosen(self._gateway.long_reads.share(found), wanted, _CASE_VALUES)
         shown = rows.ordered(request, chosen, _CASE_VALUES, _CASE_ORDERS, "id")
         return paging.part(request, self._base, shown, self._case_row)
 

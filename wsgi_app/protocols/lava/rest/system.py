@@ -10,6 +10,9 @@ from wsgi_app.protocols.lava.app import VERSION
 from wsgi_app.protocols.lava.configuration import master_config
 from wsgi_app.protocols.web import Request
 
+#: what clients find at the root
+_LISTS = ("jobs", "devices", "devicetypes", "workers", "aliases", "tags")
+
 
 class System:
     """What a client asks first."""
@@ -17,6 +20,11 @@ class System:
     def __init__(self, gateway: Gateway, config: Config) -> None:
         self._gateway = gateway
         self._config = config
+
+    def root(self, _request: Request) -> Response:
+        """GET /api/v0.2/, and /api/: the lists that there are, each with its URL."""
+        base = f"{self._config.public_url}api/v0.2/"
+        return web.json_response({name: f"{base}{name}/" for name in _LISTS})
 
     def version(self, _request: Request) -> Response:
         """GET system/version/."""

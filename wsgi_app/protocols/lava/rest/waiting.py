@@ -5,7 +5,6 @@ from werkzeug.wrappers import Response
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.protocols import web
 from wsgi_app.protocols.lava import references, words
-from wsgi_app.protocols.lava.rest.jobrow import failed_of
 from wsgi_app.protocols.web import Request
 from wsgi_app.states import Verdict
 
@@ -25,20 +24,18 @@ class Waiting:
         self._gateway = gateway
 
     def get(self, request: Request, job: str) -> Response:
-        """GET jobs/ID/wait/: as soon as the job that it belongs to is settled, or as it is after `timeout` seconds."""
+        """GET jobs/ID/wait/: as soon as what ID means is settled, or as it is after `timeout` seconds."""
         seconds = request.number("timeout", WAIT, least=0, most=LONGEST_WAIT)
-        reference = references.parse(job)
-        (first, *_) = self._gateway.listing.find(request.caller, reference)
-        verdict = self._gateway.jobs.wait(request.caller, first.job.id, seconds=seconds).verdict
-        found = self._gateway.listing.find(request.caller, reference)
-        failed = failed_of(found)
+        waited = self._gateway.selections.wait(request.caller, references.parse(job), seconds=seconds)
+        found = waited.selection
+        verdict, failed = found.verdict, words.failed(found)
         return web.json_response(
             {
-                "id": words.number(found[0]) if len(found) == 1 else job,
+                "id": words.called(found, job),
                 "state": words.state(found),
                 "health": words.health(found),
                 "verdict": verdict,
-                "reason": found[0].job.reason,
+                "reason": waited.reason,
                 "exit_code": UNSETTLED if verdict is None else EXITS[verdict],
                 "error_type": None if failed is None else words.error_type(failed),
                 "error_msg": None if failed is None else words.error_message(failed),

@@ -7,8 +7,8 @@ from werkzeug.wrappers import Response
 from wsgi_app.clock import rfc3339
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
+from wsgi_app.core.lab import LabSeen
 from wsgi_app.errors import NotFound
-from wsgi_app.model import Lab
 from wsgi_app.protocols import web
 from wsgi_app.protocols.lava import words
 from wsgi_app.protocols.lava.app import VERSION
@@ -33,24 +33,24 @@ class Workers:
         self._gateway = gateway
         self._base = config.public_url
         self._name = worker_name(config)
-        self._values: rows.Values[Lab] = {
+        self._values: rows.Values[LabSeen] = {
             "hostname": lambda _: self._name,
-            "description": lambda lab: lab.description,
-            "state": lambda _: "Online",
-            "health": lambda lab: words.WORKER_HEALTHS[lab.health],
-            "last_ping": lambda _: gateway.clock(),
+            "description": lambda seen: seen.lab.description,
+            "state": _state,
+            "health": lambda seen: words.WORKER_HEALTHS[seen.lab.health],
+            "last_ping": lambda seen: seen.heard,
         }
 
     def page(self, request: Request) -> Response:
         """GET workers/."""
-        found = rows.chosen([self._gateway.lab.get()], query.asked(request, _FIELDS), self._values)
+        found = rows.chosen([self._gateway.lab.look()], query.asked(request, _FIELDS), self._values)
         shown = rows.ordered(request, found, self._values, tuple(self._values), "hostname")
         return paging.part(request, self._base, shown, self._row)
 
     def get(self, _request: Request, name: str) -> Response:
         """GET workers/NAME/."""
         self._check(name)
-        return web.json_response(self._row(self._gateway.lab.get()))
+        return web.json_response(self._row(self._gateway.lab.look()))
 
     def set_health(self, request: Request, name: str) -> Response:
         """POST workers/NAME/set_health/: 202, as LAVA does."""
@@ -63,13 +63,19 @@ class Workers:
         if name != self._name:
             raise NotFound(f"there is one worker, {self._name}")
 
-    def _row(self, lab: Lab) -> dict[str, Any]:
+    def _row(self, seen: LabSeen) -> dict[str, Any]:
+        lab = seen.lab
         return {
             "hostname": self._name,
-            "state": "Online",
+            "state": _state(seen),
             "health": words.WORKER_HEALTHS[lab.health],
             "description": lab.description,
-            "last_ping": rfc3339(self._gateway.clock()),
+            "last_ping": rfc3339(seen.heard),
             "job_limit": lab.most_recipes or 0,
             "version": VERSION,
         }
+
+
+def _state(seen: LabSeen) -> str:
+    """Return whether the lab is alive."""
+    return "Offline" if seen.heard is None else "Online"
