@@ -8,13 +8,14 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tackroom_reference import command, errors, events, formats, roles, settings, states, urls
+from tackroom_reference import calls, command, errors, events, formats, roles, settings, states, urls
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 #: what a page may ask for; each takes the words behind its name
 PARTS: dict[str, Callable[..., str]] = {
+    "calls": calls.calls,
     "command": command.subcommands,
     "environment": command.environment,
     "errors": errors.errors,
