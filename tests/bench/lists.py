@@ -16,9 +16,10 @@ from pathlib import Path
 from attrs import define, field
 from stock import FIRST, STEP, fill
 
+from wsgi_app.conditions import AllOf, AnyOf, Condition, Order, Where
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway, open_gateway
-from wsgi_app.core.listing import NEWEST, AllOf, AnyOf, Condition, Order, Where
+from wsgi_app.core.listing import NEWEST
 from wsgi_app.model import Caller
 
 STORED = (1_000, 100_000)
