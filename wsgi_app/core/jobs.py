@@ -142,9 +142,11 @@ class Jobs:
             visible = jobs.visible_to(None if actor is None else actor.user, admin=actor is not None and actor.admin)
             where = [*visible, *jobs.job_filter(states=states, owner=owner)]
             if mine:
-                if actor is None:
+                # one that may only submit is somebody, too: of his jobs he sees what is public
+                me = self._access.actor(tx, caller)
+                if me is None:
                     raise Unauthenticated("whose jobs are yours, a token says")
-                where += jobs.job_filter(owner=actor.user)
+                where += jobs.job_filter(owner=me.user)
             return jobs.load_jobs(tx, where=where, after=after, limit=limit)
 
     def wait(self, caller: Caller, job: int, *, seconds: float) -> Job:
