@@ -109,7 +109,7 @@ def target(lab: Lab, request: pytest.FixtureRequest) -> Target:
 def large(tmp_path: Path) -> Path:
     """A file that takes a while: no range of it is like another."""
     path = tmp_path / "large.log"
-    path.write_bytes(bytes_of(40 * MIB + 12345))
+    path.write_bytes(bytes_of(96 * MIB + 12345))
     return path
 
 
@@ -279,7 +279,7 @@ def test_the_bar_fits_the_terminal(target: Target, large: Path, columns: int) ->
     assert max(map(len, lines)) < columns
     assert lines[-1] == ""
     shown = [line for line in lines if "MiB/s" in line]
-    assert any(re.search(r" \d+ % [0-9.]+ MiB/40\.0 MiB [0-9.]+ MiB/s ETA \d+:\d\d$", line) for line in shown) or (
+    assert any(re.search(r" \d+ % [0-9.]+ MiB/96\.0 MiB [0-9.]+ MiB/s ETA \d+:\d\d$", line) for line in shown) or (
         columns == 40 and shown
     )
     if columns > 100:

@@ -193,7 +193,7 @@ def _check_message(error: BadDocument) -> None:
 def _as_json(job: NewJob) -> bytes:
     """Return a job as a submitter would write it in JSON."""
     # what no document of these says
-    inner = ("warnings", "place", "later", "campaign")
+    inner = ("warnings", "place", "later", "live", "campaign", "document", "fitting", "secrets")
     value = attrs.asdict(job, filter=lambda attribute, _: attribute.name not in inner)
     for group in value["recipe_sets"]:
         for recipe in group["recipes"]:
