@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from campaigning import Campaigner, a_test, plan
 from recorded import Recorded, recorded
 
 from wsgi_app.config import Config
@@ -123,6 +124,18 @@ def test_what_was_never_begun(bench: Any, two: Recorded) -> None:
     assert two.finished()
     assert two.records(3) == found[3:]
     assert two.records(4) == found[4:]
+
+
+def test_between_two_runs(bench: Any) -> None:
+    """The records of a campaign are not over before it is, even if all that it has made is; those of a recipe are."""
+    lab = Campaigner(bench.gateway, bench.admin)
+    job = lab.submit(plan(a_test("one", ["a"]), runs=2, run_interval=60.0))
+    lab.play("a")
+    (only,) = [recipe for group in lab.job(job).recipe_sets for recipe in group.recipes]
+    read = bench.gateway.records.read
+    assert only.settled
+    assert read(bench.admin, Reference("recipe", only.id)).finished
+    assert not read(bench.admin, Reference("job", job)).finished
 
 
 def test_one_behind_the_other(bench: Any) -> None:

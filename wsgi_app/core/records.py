@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 
-from attrs import frozen
+from attrs import evolve, frozen
 from sqlalchemy import Connection
 
 from wsgi_app.core.access import Access
@@ -18,7 +18,7 @@ from wsgi_app.core.linefile import read_blocks
 from wsgi_app.core.masking import Mask
 from wsgi_app.core.record import Level, Phase, Record
 from wsgi_app.core.recordlines import lines_of
-from wsgi_app.core.selection import Place, Reference, find_in
+from wsgi_app.core.selection import Place, Reference, select_in
 from wsgi_app.errors import Invalid, NoSuchRecipe
 from wsgi_app.model import Caller, Recipe
 from wsgi_app.store import consoles, jobs, recipes
@@ -107,20 +107,25 @@ class Records:
 
     def _course(self, caller: Caller, which: Which) -> tuple[Course, dict[int, Mask]]:
         with self._ground.read() as tx:
-            found = self._recipes(tx, caller, which)
+            found, all_there = self._recipes(tx, caller, which)
             masks = {job: Mask(jobs.load_secrets(tx, job)) for job in {recipe.job for recipe in found}}
-            return lay_out(tx, self._ground, found), masks
+            course = lay_out(tx, self._ground, found)
+            return evolve(course, over=course.over and all_there), masks
 
-    def _recipes(self, tx: Connection, caller: Caller, which: Which) -> list[Recipe]:
+    def _recipes(self, tx: Connection, caller: Caller, which: Which) -> tuple[list[Recipe], bool]:
+        """Return recipes with their tasks, and whether there will be no others: a campaign may make some."""
         if isinstance(which, Reference | Place):
-            return [one.recipe for one in find_in(tx, self._access, caller, which, with_tasks=True)]
+            selection = select_in(tx, self._access, caller, which, with_tasks=True)
+            if not selection.parts:
+                raise NoSuchRecipe("this job has no recipes yet")
+            return [one.recipe for one in selection.parts], selection.settled
         found = {number: recipes.load_recipe(tx, number) for number in which}
         known = [recipe for recipe in found.values() if recipe is not None]
         if not known or len(known) < len(found):
             raise NoSuchRecipe
         for recipe in known:
             self._access.require_reader(tx, caller, jobs.load_job_row(tx, recipe.job), recipe.id)
-        return known
+        return known, True
 
     def _records(self, course: Course, masks: dict[int, Mask], start: int, end: int) -> Iterator[Record]:
         for part in course.parts:
