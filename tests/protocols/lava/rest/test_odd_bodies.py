@@ -6,6 +6,7 @@ import pytest
 from lavarest import API, Rest
 from werkzeug.test import EnvironBuilder
 
+from wsgi_app.core.longreads import MOST_READS
 from wsgi_app.protocols.lava.rest import rows
 from wsgi_app.protocols.web import Request
 
@@ -39,3 +40,17 @@ def test_a_field_orders_once(fresh_rest: Rest) -> None:
     asked = Request(EnvironBuilder(query_string={"ordering": many}).get_environ())
     assert rows.order(asked, ("id", "name"), "id") == [("name", True), ("id", False)]
     assert fresh_rest.get(f"jobs/?ordering={','.join(['priority'] * 900)}").status_int == 200
+
+
+def test_long_reads_take_places(fresh_rest: Rest) -> None:
+    """While all places of long reads are taken, what searches or sorts all is told to come back; the rest goes on."""
+    recipe = fresh_rest.recipe("smoke")
+    reads = fresh_rest.application.gateway.long_reads
+    taken = [reads.share(iter("ab")) for _ in range(MOST_READS)]
+    for path in ("logs/?grep=x", "junit/", "tap13/", "tests/?name=hello"):
+        fresh_rest.get(f"jobs/{recipe}/{path}", status=503)
+    for path in ("", "csv/", "yaml/", "jsonl/", "tests/", "suites/"):
+        fresh_rest.get(f"jobs/{recipe}/{path}")
+    taken.clear()
+    for path in ("junit/", "tap13/", "tests/?name=hello"):
+        fresh_rest.get(f"jobs/{recipe}/{path}")
