@@ -72,10 +72,14 @@ def download(uri: str, hosts: Hosts, *, most: int, seconds: float) -> bytes:
         found = visit.found.get(timeout=seconds)
     except queue.Empty:
         visit.cut()
-        raise CannotRead(f"{short(uri)} was not there within {seconds:.1f} s") from None
+        raise _late(uri, seconds) from None
     if isinstance(found, CannotRead):
         raise found
     return found
+
+
+def _late(uri: str, seconds: float) -> CannotRead:
+    return CannotRead(f"{short(uri)} was not there within {seconds:.1f} s")
 
 
 class _Visit:
@@ -97,6 +101,9 @@ class _Visit:
             self.found.put(self._follow())
         except CannotRead as error:
             self.found.put(error)
+        except TimeoutError:
+            # the socket has the same time, and on a busy machine its is sometimes over first
+            self.found.put(_late(self._uri, self._seconds))
         except (OSError, HTTPException, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             self.found.put(CannotRead(f"{short(self._uri)} cannot be fetched: {short(why)}"))
