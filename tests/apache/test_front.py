@@ -1,5 +1,6 @@
 """httpd and the application together: what they do to slow clients, to restarts, and to one another's absence."""
 
+import hashlib
 import os
 import select
 import signal
@@ -131,6 +132,44 @@ def test_a_small_limit_holds_on_the_fast_path(front: "Plane") -> None:
     last, beyond = (f"bytes {most - 2 + more}-{most - 1 + more}/*" for more in (0, 1))
     assert call(front, "PUT", path, b"xx", Authorization=key, Content_Range=last)[0] == 204
     assert call(front, "PUT", path, b"xx", Authorization=key, Content_Range=beyond)[0] == 416
+
+
+def test_a_gate_file_holds_for_the_next_chunk(front: "Plane") -> None:
+    """Nothing of the gate is remembered: what appears there, or goes, decides about the next chunk of a connection."""
+    recipe, key = front.symbols["R"], front.bearer("R")
+    path = f"recipes/{recipe}/tasks/{front.symbols['R_T1']}/logs/gate.log"
+    front.place(path, GIVEN)
+    gate = front.config.gate / recipe
+    seal = hashlib.sha1(path.removeprefix("recipes/").encode()).hexdigest()
+    closing = ["closed", f"task-{front.symbols['R_T1']}.closed", f"sealed-{seal}"]
+    held = gate / f"key-{hashlib.sha1(key.encode()).hexdigest()}"
+    connection = HTTPConnection(front.host, front.port, timeout=TIMEOUT)
+
+    def chunk() -> int:
+        connection.request(
+            "PUT", front.prefix + path, b"abc", {"Authorization": key, "Content-Range": f"bytes {len(GIVEN)}-12/*"}
+        )
+        response = connection.getresponse()
+        response.read()
+        return response.status
+
+    try:
+        assert chunk() == 204
+        for name in closing:
+            (gate / name).touch()
+            try:
+                assert chunk() == 409, name
+            finally:
+                (gate / name).unlink()
+            assert chunk() == 204, name
+        aside = held.rename(held.with_suffix(".aside"))
+        try:
+            assert chunk() == 403
+        finally:
+            aside.rename(held)
+        assert chunk() == 204
+    finally:
+        connection.close()
 
 
 def test_files_of_both_planes_are_the_service_users(front: "Plane") -> None:
