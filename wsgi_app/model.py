@@ -133,6 +133,10 @@ class Recipe:
     #: why it was aborted
     cause: Cause | None = None
     tasks: tuple[Task, ...] = ()
+    #: how many results its harness has reported
+    reported: int = 0
+    #: it waits in sync for its peers, or has said so last
+    waits: bool = False
 
     @property
     def task_roles(self) -> tuple[str | None, ...]:

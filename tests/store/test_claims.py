@@ -13,7 +13,7 @@ from wsgi_app.states import RecipeStatus, SystemHealth
 from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 
 SYSTEMS = 6
-JOBS = 60
+JOBS = 30
 RECIPES = 10
 
 #: one system's life: claim, run, end, until there is nothing more to claim
@@ -40,7 +40,7 @@ gateway.close()
 
 @pytest.mark.timeout(180)
 def test_six_processes(config: Config) -> None:
-    """Six systems in six processes run 600 recipes, each exactly once."""
+    """Six systems in six processes run 300 recipes, each exactly once."""
     gateway = open_gateway(config)
     gateway.access.issue_admin_token()
     admin = Caller(f"Bearer {config.admin_token.read_text().strip()}", "")

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,8 +26,8 @@ from wsgi_app.store.probe import probe
 
 #: seconds that a call waits for the database's writer lock
 BUSY_SECONDS = 20
-#: waiting that is not worth a statement to count it
-UNNOTICED_SECONDS = 1.0
+#: seconds between two looks whether another process has given it back
+LOOK_SECONDS = 0.0005
 #: seconds for which a writer waits until the readers of its process have let go of a database that was read-only
 HEALING_SECONDS = 1.0
 
@@ -40,6 +40,7 @@ class Database:
         self._connections = _Connections(path)
         self._engine = self._connections.engine
         self._writer = threading.Lock()
+        self._single = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -47,25 +48,37 @@ class Database:
         with _translated(), self._engine.connect() as connection, connection.begin():
             yield connection
 
+    def look(self, statement: str, *values: object) -> Any | None:
+        """Return the first row of one statement that reads: a snapshot of its own, at a fifth of what `read` costs."""
+        with _translated():
+            return self._connections.look(statement, values)
+
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, since: float | None = None, *, many: bool = False) -> Iterator[Connection]:
         """One transaction that nobody else writes beside: committed at the end, rolled back when it raises.
 
-        Raises `DatabaseBusy` after `BUSY_SECONDS`, however many want to write.
+        Raises `DatabaseBusy` after `BUSY_SECONDS`, however many want to write; they count from `since` (monotonic), or
+        from now. `many`: it is that of many calls; it waits for one other of this process at most.
         """
-        began = time.monotonic()
-        with _translated(), self._turn(BUSY_SECONDS), self._connections.for_writing(began) as connection:
+        now = time.monotonic()
+        began = now if since is None else since
+        turn = self._turn(max(0.0, began + BUSY_SECONDS - now), many=many)
+        with _translated(), turn, self._connections.for_writing(began) as connection:
             yield connection
 
     @contextmanager
-    def _turn(self, seconds: float) -> Iterator[None]:
-        """Let the threads of this process write one after the other, instead of all polling for SQLite's lock."""
-        if not self._writer.acquire(timeout=seconds):
-            raise DatabaseBusy
-        try:
+    def _turn(self, seconds: float, *, many: bool = False) -> Iterator[None]:
+        """Let the threads of this process write one after the other, instead of all polling for SQLite's lock.
+
+        Of those that write for one call alone, one at a time vies with who writes for many.
+        """
+        end = time.monotonic() + seconds
+        with ExitStack() as held:
+            for lock in (self._writer,) if many else (self._single, self._writer):
+                if not lock.acquire(timeout=max(0.0, end - time.monotonic())):
+                    raise DatabaseBusy
+                held.callback(lock.release)
             yield
-        finally:
-            self._writer.release()
 
     def upgrade(self) -> None:
         """Make the database, or bring an older one to the present schema.
@@ -135,6 +148,21 @@ class _Connections:
         event.listen(self.engine, "begin", _begin)
         event.listen(self.engine, "handle_error", self._failed)
 
+    def look(self, statement: str, values: tuple[object, ...]) -> Any | None:
+        """Return the first row of a statement that reads, without a transaction around it. Raises sqlite3.Error."""
+        connection = self.engine.raw_connection()
+        try:
+            with closing(connection.cursor()) as cursor:
+                cursor.execute(statement, values)
+                return cursor.fetchone()
+        except sqlite3.Error as error:
+            if sqlite.spoils(error):
+                connection.invalidate(error)
+                self.renew()
+            raise
+        finally:
+            connection.close()
+
     @contextmanager
     def for_writing(self, began: float) -> Iterator[Connection]:
         """Begin a transaction that writes; the caller's time counts from `began`.
@@ -194,6 +222,13 @@ class _Connections:
             self.renew()
 
 
+def writes(tx: Connection) -> int:
+    """Return a number that grows with each row that is written by this connection."""
+    driver: Any = tx.connection.driver_connection
+    written: int = driver.total_changes
+    return written
+
+
 @contextmanager
 def savepoint(tx: Connection) -> Iterator[None]:
     """A part of a transaction that is undone when it raises, and the rest is not.
@@ -220,15 +255,31 @@ def _begin(connection: Connection) -> None:
     patience = options.get("patience", BUSY_SECONDS if options.get("immediate") else None)
     if patience is None:
         connection.exec_driver_sql("BEGIN")
-    elif patience > BUSY_SECONDS - UNNOTICED_SECONDS:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
-        # who has waited for the turn does not wait as long again for another process
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={patience * 1000:.0f}")
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        finally:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        _begin_writing(connection, patience)
+
+
+def _begin_writing(connection: Connection, patience: float) -> None:
+    """Wait so long for the lock that another process has: SQLite itself looks after 1 ms, then ever more rarely."""
+    driver: Any = connection.connection.driver_connection
+    end = time.monotonic() + patience
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < end:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if not sqlite.is_busy(error):
+                    break
+            else:
+                return
+            time.sleep(LOOK_SECONDS)
+        # the last look; what it says is said as of any statement
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        # the last look may have closed it
+        with suppress(sqlite3.ProgrammingError):
+            driver.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
 
 
 @contextmanager
@@ -237,6 +288,12 @@ def _translated() -> Iterator[None]:
         yield
     except DBAPIError as error:
         typed = sqlite.typed(error.orig)
+        if typed is None:
+            raise
+        raise typed from error
+    except sqlite3.Error as error:
+        # of a statement that did not go through SQLAlchemy
+        typed = sqlite.typed(error)
         if typed is None:
             raise
         raise typed from error

@@ -10,6 +10,8 @@ from wsgi_app.model import Event
 from wsgi_app.states import Visibility
 from wsgi_app.store.schema import events, jobs
 
+_INSERT = insert(events)
+
 
 @frozen
 class Told:
@@ -31,7 +33,7 @@ class Batch:
 def append(tx: Connection, rows: list[dict[str, Any]]) -> None:
     """Add events in this order; each row has time, topic, job and data."""
     if rows:
-        tx.execute(insert(events), rows)
+        tx.execute(_INSERT, rows)
 
 
 def latest(tx: Connection) -> int:

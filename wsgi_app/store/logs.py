@@ -9,10 +9,16 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, 
 
 from wsgi_app.model import Declaration, Log, LogAddress, LogIndex, Mark
 from wsgi_app.states import LogState
-from wsgi_app.store.schema import logs, tasks
+from wsgi_app.store.schema import logs, recipes, tasks
 
 #: values in one statement
 PORTION = 500
+
+#: what is told of a log: not the offsets of its lines, which are large
+_TOLD = tuple(column for column in logs.columns if column.name != "offsets")
+_LOG = select(*_TOLD).where(logs.c.recipe == bindparam("recipe"), logs.c.path == bindparam("path"))
+_USED = select(recipes.c.log_bytes, recipes.c.log_count).where(recipes.c.id == bindparam("recipe"))
+_INSERT = insert(logs)
 
 
 @frozen
@@ -50,7 +56,7 @@ def insert_logs(
     known = requests or {}
     if new:
         tx.execute(
-            insert(logs),
+            _INSERT,
             [
                 {
                     "recipe": one.recipe,
@@ -76,13 +82,13 @@ def registered(tx: Connection, recipe: int, paths: Collection[str]) -> set[str]:
 
 def load_log(tx: Connection, recipe: int, path: str) -> Log | None:
     """Return a registered log, or None."""
-    row = tx.execute(select(logs).where(logs.c.recipe == recipe, logs.c.path == path)).one_or_none()
+    row = tx.execute(_LOG, {"recipe": recipe, "path": path}).one_or_none()
     return None if row is None else _log(row)
 
 
 def known_log(tx: Connection, recipe: int, path: str) -> Log:
     """Return a log that is registered."""
-    return _log(tx.execute(select(logs).where(logs.c.recipe == recipe, logs.c.path == path)).one())
+    return _log(tx.execute(_LOG, {"recipe": recipe, "path": path}).one())
 
 
 def log_names(tx: Connection, recipe: int, below: str) -> list[str]:
@@ -95,7 +101,7 @@ def load_logs(
     tx: Connection, recipe: int, *, states: Collection[LogState] = (), after: str = "", limit: int | None = None
 ) -> list[Log]:
     """Return a recipe's logs (in these states, if there are any) in order of path, those behind `after`."""
-    query = select(logs).where(logs.c.recipe == recipe, logs.c.path > after).order_by(logs.c.path)
+    query = select(*_TOLD).where(logs.c.recipe == recipe, logs.c.path > after).order_by(logs.c.path)
     if states:
         query = query.where(logs.c.state.in_(states))
     return [_log(row) for row in tx.execute(query if limit is None else query.limit(limit))]
@@ -103,15 +109,15 @@ def load_logs(
 
 def used(tx: Connection, recipe: int) -> Used:
     """Return what a recipe's logs come to."""
-    query = select(func.coalesce(func.sum(logs.c.size), 0), func.count(logs.c.task)).where(logs.c.recipe == recipe)
-    return Used(*tx.execute(query).one())
+    row = tx.execute(_USED, {"recipe": recipe}).one_or_none()
+    return Used(0, 0) if row is None else Used(row.log_bytes, row.log_count)
 
 
 def load_these(tx: Connection, recipe: int, paths: Iterable[str]) -> list[Log]:
     """Return those of a recipe's logs with these paths that are registered."""
     found: list[Log] = []
     for some in _portions(paths):
-        rows = tx.execute(select(logs).where(logs.c.recipe == recipe, logs.c.path.in_(some)))
+        rows = tx.execute(select(*_TOLD).where(logs.c.recipe == recipe, logs.c.path.in_(some)))
         found += [_log(row) for row in rows]
     return found
 

@@ -1,40 +1,80 @@
 """Recipe sets that wait for systems: in which order, and what they hold already."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, false, func, not_, or_, select
 
-from wsgi_app.model import Recipe
+from wsgi_app.model import Recipe, System
 from wsgi_app.states import RecipeStatus
 from wsgi_app.store.reciperows import recipe_of
 from wsgi_app.store.recipes import RESERVED
 from wsgi_app.store.schema import jobs, recipe_sets, recipes
 
-
-def any_queued(tx: Connection) -> bool:
-    """Return whether a recipe waits for a system."""
-    return tx.execute(select(recipes.c.id).where(recipes.c.status == RecipeStatus.QUEUED).limit(1)).first() is not None
+#: sets that are loaded at a time: most who ask are content with the first few
+AT_ONCE = 50
 
 
-def assignable(tx: Connection) -> Iterator[list[Recipe]]:
+def any_for(tx: Connection, free: Sequence[System]) -> bool:
+    """Return whether a recipe waits that may want one of these systems, as far as name and type tell."""
+    waiting = select(recipes.c.id).where(_may_want(free))
+    return tx.execute(waiting.limit(1)).first() is not None
+
+
+def assignable(
+    tx: Connection, free: Sequence[System] | None = None, also: Collection[int] = ()
+) -> Iterator[list[Recipe]]:
     """Yield the sets that wait for systems, each as its waiting recipes without tasks: by priority, then age.
 
-    A set of a later stage is not among them until all sets of earlier stages of its job are settled.
+    A set of a later stage is not among them until all sets of earlier stages of its job are settled. With `free`, only
+    the sets with a recipe that may want one of these systems, as far as name and type tell, and those in `also`.
     """
-    # by job, once: asked for each recipe, this took 200 ms with 600 recipes waiting
-    due = _due_stages().subquery()
-    query = (
-        select(recipes)
-        .join(recipe_sets, recipe_sets.c.id == recipes.c.recipe_set)
+    waiting = recipes.c.status == RecipeStatus.QUEUED
+    if free is not None:
+        named = and_(waiting, recipes.c.recipe_set.in_(also))
+        waiting = or_(_may_want(free), named) if also else _may_want(free)
+    order = (
+        select(recipes.c.recipe_set)
         .join(jobs, jobs.c.id == recipes.c.job)
-        .join(due, and_(due.c.job == recipes.c.job, due.c.stage == recipe_sets.c.stage))
-        .where(recipes.c.status == RecipeStatus.QUEUED)
-        .order_by(jobs.c.priority.desc(), recipe_sets.c.id, recipes.c.id)
+        .where(waiting)
+        .group_by(recipes.c.recipe_set)
+        .order_by(jobs.c.priority.desc(), recipes.c.recipe_set)
     )
-    for _, members in groupby(tx.execute(query).all(), key=lambda row: row.recipe_set):
-        yield [recipe_of(row) for row in members]
+    #: of each job, asked once: one may have thousands of sets
+    due: dict[int, int] = {}
+    with tx.execute(order) as numbers:
+        for some in numbers.scalars().partitions(AT_ONCE):
+            yield from _due_groups(tx, some, due)
+
+
+def _due_groups(tx: Connection, sets: Sequence[int], due: dict[int, int]) -> Iterator[list[Recipe]]:
+    """Yield the waiting recipes of those of the sets whose stage has come; what is found of jobs goes into `due`."""
+    query = select(recipes, recipe_sets.c.stage).join(recipe_sets, recipe_sets.c.id == recipes.c.recipe_set)
+    groups: dict[int, list[Row[Any]]] = {number: [] for number in sets}
+    # all recipes of the sets: asked for those that wait, SQLite would read whatever waits, each time
+    for row in tx.execute(query.where(recipes.c.recipe_set.in_(sets)).order_by(recipes.c.id)):
+        if row.status == RecipeStatus.QUEUED:
+            groups[row.recipe_set].append(row)
+    unknown = {rows[0].job for rows in groups.values() if rows} - due.keys()
+    if unknown:
+        due.update((row.job, row.stage) for row in tx.execute(_due_stages().where(recipes.c.job.in_(unknown))))
+    for rows in groups.values():
+        # what comes behind a set may have been changed by whoever got it
+        if rows and due.get(rows[0].job) == rows[0].stage:
+            yield [recipe_of(row) for row in rows]
+
+
+def _may_want(free: Sequence[System]) -> ColumnElement[bool]:
+    """Say which recipes wait and may want one of these systems, as far as name and type tell."""
+    if not free:
+        return false()
+    # said twice: each part of an `or` is found by the index when it is all there
+    waiting = recipes.c.status == RecipeStatus.QUEUED
+    wanted = recipes.c.requires["type"].as_string()
+    types = sorted({system.type for system in free if system.type is not None})
+    by_name = and_(waiting, recipes.c.wanted_system.in_([system.name for system in free]))
+    return or_(by_name, and_(waiting, recipes.c.wanted_system.is_(None), or_(wanted.is_(None), wanted.in_(types))))
 
 
 def wishes_before(tx: Connection, priority: int) -> Iterator[tuple[int, str | None, str | None, frozenset[str]]]:
@@ -82,9 +122,9 @@ def queued_sets(
     )
     order = [row.recipe_set for row in tx.execute(groups)]
     members: dict[int, list[Recipe]] = {number: [] for number in order}
-    chosen = and_(recipes.c.recipe_set.in_(order), recipes.c.status == RecipeStatus.QUEUED)
-    for row in tx.execute(select(recipes).where(chosen).order_by(recipes.c.id)):
-        members[row.recipe_set].append(recipe_of(row))
+    for row in tx.execute(select(recipes).where(recipes.c.recipe_set.in_(order)).order_by(recipes.c.id)):
+        if row.status == RecipeStatus.QUEUED:
+            members[row.recipe_set].append(recipe_of(row))
     return list(members.values())
 
 

@@ -67,4 +67,6 @@ def recipe_of(row: Row[Any], tasks_of_it: Iterable[Task] = ()) -> Recipe:
         archive_secret=row.archive_secret,
         cause=None if row.cause is None else Cause(row.cause),
         tasks=tuple(tasks_of_it),
+        reported=row.reported,
+        waits=row.waits_for is not None,
     )

@@ -12,8 +12,21 @@ from wsgi_app.states import FINISHED_RECIPE, UNFINISHED_TASK, LogState, RecipeSt
 from wsgi_app.store.reciperows import recipe_of, task_of
 from wsgi_app.store.schema import logs, recipe_sets, recipes, tasks
 
+#: of those that have a system and are not finished
+HOLDING = (RecipeStatus.SCHEDULED, RecipeStatus.WAITING, RecipeStatus.RUNNING)
 #: has a system that has not asked for it
 RESERVED = and_(recipes.c.status == RecipeStatus.SCHEDULED, recipes.c.taken.is_(None))
+
+# what every call of a harness executes: to build a statement costs four times as much as to run it
+_RECIPE = select(recipes).where(recipes.c.id == bindparam("recipe"))
+_TASKS = select(tasks).where(tasks.c.recipe == bindparam("recipe")).order_by(tasks.c.id)
+_TASK = select(tasks).where(tasks.c.id == bindparam("task"), tasks.c.recipe == bindparam("recipe"))
+_STATES = select(recipes.c.status, recipes.c.result, recipes.c.settled, recipes.c.cancelling)
+_STATES_OF_JOB = _STATES.where(recipes.c.job == bindparam("of"))
+_STATES_OF_SET = _STATES.where(recipes.c.recipe_set == bindparam("of"))
+_CHANGE_SET = update(recipe_sets).where(recipe_sets.c.id == bindparam("which"))
+_CHANGE_RECIPE = update(recipes).where(recipes.c.id == bindparam("which"))
+_CHANGE_TASK = update(tasks).where(tasks.c.id == bindparam("which"))
 
 
 def job_of(tx: Connection, recipe: int) -> int:
@@ -35,15 +48,23 @@ class RecipeState:
 
 def recipe_states(tx: Connection, job: int | None = None, *, recipe_set: int | None = None) -> list[RecipeState]:
     """Return the states of a job's or a set's recipes."""
-    where = recipes.c.job == job if recipe_set is None else recipes.c.recipe_set == recipe_set
-    rows = tx.execute(select(recipes.c.status, recipes.c.result, recipes.c.settled, recipes.c.cancelling).where(where))
+    query, of = (_STATES_OF_JOB, job) if recipe_set is None else (_STATES_OF_SET, recipe_set)
+    rows = tx.execute(query, {"of": of})
     return [RecipeState(RecipeStatus(row.status), ResultValue(row.result), row.settled, row.cancelling) for row in rows]
 
 
 def load_recipe(tx: Connection, recipe: int) -> Recipe | None:
     """Return a recipe with its tasks, or None."""
-    found = load_recipes(tx, recipes.c.id == recipe)
-    return found[0] if found else None
+    row = tx.execute(_RECIPE, {"recipe": recipe}).one_or_none()
+    return None if row is None else recipe_of(row, map(task_of, tx.execute(_TASKS, {"recipe": recipe})))
+
+
+def load_recipe_with(tx: Connection, recipe: int, task: int | None) -> Recipe | None:
+    """Return a recipe with that one of its tasks alone, without any if it has no such, or None: there is none."""
+    row = tx.execute(_RECIPE, {"recipe": recipe}).one_or_none()
+    if row is None:
+        return None
+    return recipe_of(row, () if task is None else map(task_of, tx.execute(_TASK, {"recipe": recipe, "task": task})))
 
 
 def load_recipes(tx: Connection, where: ColumnElement[bool]) -> list[Recipe]:
@@ -73,12 +94,23 @@ def load_peers(tx: Connection, recipe_set: int) -> tuple[Peer, ...]:
     return tuple(Peer(number, name, role, tuple(roles[number])) for number, name, role in rows)
 
 
-def unsettled_recipes(tx: Connection, *, since: float | None = None) -> list[Recipe]:
-    """Return the recipes that have a system and are not settled yet; with `since`, also what has ended since then."""
-    wanted: ColumnElement[bool] = recipes.c.settled.is_(False)
-    if since is not None:
-        wanted = or_(wanted, recipes.c.finished > since)
-    return load_recipes(tx, and_(wanted, recipes.c.assigned.is_not(None)))
+def unsettled_recipes(tx: Connection) -> list[Recipe]:
+    """Return the recipes that have a system and are not settled yet."""
+    return load_recipes(tx, and_(recipes.c.settled.is_(False), recipes.c.assigned.is_not(None)))
+
+
+def unsettled_since(tx: Connection, since: float) -> list[int]:
+    """Return the ids of the recipes that have a system and are not settled yet, or have ended since then; ascending."""
+    assigned = recipes.c.assigned.is_not(None)
+    # two queries in one: for an `or` SQLite reads all recipes when they are to be in order
+    unsettled = select(recipes.c.id).where(recipes.c.settled.is_(False), assigned)
+    lately = select(recipes.c.id).where(recipes.c.finished > since, assigned)
+    return sorted(tx.execute(unsettled.union(lately)).scalars())
+
+
+def load_these(tx: Connection, numbers: Collection[int]) -> list[Recipe]:
+    """Return recipes with their tasks, in order of id."""
+    return load_recipes(tx, recipes.c.id.in_(numbers))
 
 
 def unfinished_recipes(tx: Connection) -> list[Recipe]:
@@ -88,8 +120,7 @@ def unfinished_recipes(tx: Connection) -> list[Recipe]:
 
 def unfinished_of(tx: Connection, job: int) -> list[Recipe]:
     """Return the recipes of a job that have not finished."""
-    live = and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE))
-    return load_recipes(tx, and_(recipes.c.job == job, live))
+    return load_recipes(tx, and_(recipes.c.job == job, recipes.c.status.not_in(FINISHED_RECIPE)))
 
 
 def unsettled_behind(tx: Connection, after: int, limit: int) -> list[Recipe]:
@@ -143,14 +174,14 @@ def overdue_sets(tx: Connection, now: float) -> list[int]:
 
     Not those that wait for a system which is reserved: that one's watchdog is theirs (`untaken_sets`).
     """
-    # settled ones are finished; said so for the index: this runs every second, and finished recipes only get more
-    unfinished = and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE))
+    # this runs every second: only sets are looked at of which one is past, and what has finished has no watchdog
     past = recipes.c.watchdog <= now
+    looked_at = recipes.c.recipe_set.in_(select(recipes.c.recipe_set).where(past))
     # who only waits in sync for the others lives no longer than they do
     lives = case((RESERVED, 1), (or_(past, recipes.c.waits_until > now), 0), else_=1)
     query = (
         select(recipes.c.recipe_set)
-        .where(unfinished, recipes.c.watchdog.is_not(None))
+        .where(looked_at, recipes.c.status.not_in(FINISHED_RECIPE), recipes.c.watchdog.is_not(None))
         .group_by(recipes.c.recipe_set)
         .having(func.sum(lives) == 0, func.min(recipes.c.watchdog) <= now)
     )
@@ -168,10 +199,11 @@ def overlong(tx: Connection, now: float) -> list[int]:
 
     An installation has a time limit of its own.
     """
-    unfinished = and_(recipes.c.settled.is_(False), recipes.c.status.not_in(FINISHED_RECIPE))
+    # said by name for the index: this runs every second, and thousands may wait
+    holding = recipes.c.status.in_(HOLDING)
     idle_since = case((recipes.c.install_started.is_(None), recipes.c.taken))
     since = func.coalesce(recipes.c.started, idle_since)
-    query = select(recipes.c.id).where(unfinished, since + recipes.c.max_seconds <= now)
+    query = select(recipes.c.id).where(holding, since + recipes.c.max_seconds <= now)
     return list(tx.execute(query).scalars())
 
 
@@ -183,12 +215,12 @@ def closing_recipes(tx: Connection, now: float) -> list[int]:
 
 def update_set(tx: Connection, recipe_set: int, **values: Any) -> None:
     """Change columns of a recipe set."""
-    tx.execute(update(recipe_sets).where(recipe_sets.c.id == recipe_set).values(**values))
+    tx.execute(_CHANGE_SET, {"which": recipe_set, **values})
 
 
 def update_recipe(tx: Connection, recipe: int, **values: Any) -> None:
     """Change columns of a recipe."""
-    tx.execute(update(recipes).where(recipes.c.id == recipe).values(**values))
+    tx.execute(_CHANGE_RECIPE, {"which": recipe, **values})
 
 
 def start_scheduled(tx: Connection, recipe_set: int) -> None:
@@ -242,4 +274,4 @@ def set_results(tx: Connection, numbers: Sequence[int], result: ResultValue) -> 
 
 def update_task(tx: Connection, task: int, **values: Any) -> None:
     """Change columns of a task."""
-    tx.execute(update(tasks).where(tasks.c.id == task).values(**values))
+    tx.execute(_CHANGE_TASK, {"which": task, **values})

@@ -5,28 +5,46 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, insert, or_, select
 
 from wsgi_app.model import LogAddress, ParsedResult, Result
 from wsgi_app.states import ResultValue
 from wsgi_app.store import ids
-from wsgi_app.store.schema import recipes, results
+from wsgi_app.store.schema import recipes, results, tasks
 
 #: values in one statement
 PORTION = 500
 #: what a log tells in one place
 _SAID = ("path", "result", "line", "message", "score", "measurement", "units")
 
+_COLUMNS = tuple(column.name for column in results.columns)
+_INSERT = insert(results)
+_OWNER = select(results.c.recipe, results.c.task).where(results.c.id == bindparam("result"))
+
+
+def _with_message() -> Select[tuple[int]]:
+    """The statement behind `has_message`."""
+    mine = and_(results.c.recipe == bindparam("recipe"), results.c.source == "harness")
+    warns = and_(mine, results.c.result == ResultValue.WARN)
+    its_tasks = select(tasks.c.id).where(tasks.c.recipe == bindparam("recipe"))
+    # each by itself leads to the Warns by an index, however many other results there are
+    of_any = or_(and_(warns, results.c.task.is_(None)), and_(warns, results.c.task.in_(its_tasks)))
+    said = results.c.message.in_(bindparam("messages", expanding=True))
+    return select(results.c.id).where(of_any, results.c.path == "/", said).limit(1)
+
+
+_WITH_MESSAGE = _with_message()
+
 
 def insert_result(tx: Connection, result: Result) -> None:
     """Store one result; its id was taken from the sequence."""
-    tx.execute(insert(results).values(_values(result)))
+    tx.execute(_INSERT, _values(result))
 
 
 def insert_results(tx: Connection, new: Sequence[Result]) -> None:
     """Store results; their ids were taken from the sequence."""
     if new:
-        tx.execute(insert(results), [_values(result) for result in new])
+        tx.execute(_INSERT, [_values(result) for result in new])
 
 
 @frozen
@@ -176,21 +194,13 @@ def reported(recipe: int) -> ColumnElement[bool]:
 
 def task_of(tx: Connection, result: int) -> tuple[int, int | None] | None:
     """Return recipe and task of a result, or None."""
-    row = tx.execute(select(results.c.recipe, results.c.task).where(results.c.id == result)).one_or_none()
+    row = tx.execute(_OWNER, {"result": result}).one_or_none()
     return None if row is None else (row.recipe, row.task)
 
 
-def count_reported(tx: Connection, recipe: int) -> int:
-    """Return how many results the recipe's harness has reported."""
-    query = select(func.count()).where(reported(recipe))
-    return tx.execute(query).scalar_one()
-
-
-def has_message(tx: Connection, recipe: int, message: str) -> bool:
-    """Return whether the recipe has a Warn with that message at its root, not found in a log."""
-    warns = and_(results.c.result == ResultValue.WARN, results.c.path == "/", results.c.message == message)
-    query = select(results.c.id).where(reported(recipe), warns)
-    return tx.execute(query.limit(1)).first() is not None
+def has_message(tx: Connection, recipe: int, *messages: str) -> bool:
+    """Return whether the recipe has a Warn with one of these messages at its root, not found in a log."""
+    return tx.execute(_WITH_MESSAGE, {"recipe": recipe, "messages": messages}).first() is not None
 
 
 def has_reported(tx: Connection, recipe: int, task: int, values: Collection[ResultValue]) -> bool:
@@ -210,22 +220,24 @@ def worst_by_task(tx: Connection, recipe: int) -> dict[int | None, set[ResultVal
 
 
 def _values(result: Result) -> dict[str, Any]:
-    return {column.name: getattr(result, column.name) for column in results.columns}
+    return {name: getattr(result, name) for name in _COLUMNS}
 
 
-def _result(row: Row[Any]) -> Result:
+def _result(row: Sequence[Any]) -> Result:
+    # by place: a recipe may have thousands, and a name costs more than all the rest
+    number, recipe, task, path, result, score, message, source, log, line, time, measurement, units = row
     return Result(
-        id=row.id,
-        recipe=row.recipe,
-        task=row.task,
-        path=row.path,
-        result=ResultValue(row.result),
-        score=row.score,
-        message=row.message,
-        source=row.source,
-        log=row.log,
-        line=row.line,
-        time=row.time,
-        measurement=row.measurement,
-        units=row.units,
+        id=number,
+        recipe=recipe,
+        task=task,
+        path=path,
+        result=ResultValue(result),
+        score=score,
+        message=message,
+        source=source,
+        log=log,
+        line=line,
+        time=time,
+        measurement=measurement,
+        units=units,
     )

@@ -1,4 +1,8 @@
-"""The tables. Times are seconds since the epoch (UTC); migrations/ brings an older database here."""
+"""The tables. Times are seconds since the epoch (UTC); migrations/ brings an older database here.
+
+Their triggers are made by migration 0007: whatever changes one of what a recipe's document shows (tests/store has the
+columns) raises the version of its recipe set. A migration that makes one of these tables anew makes its triggers, too.
+"""
 
 from sqlalchemy import (
     JSON,
@@ -196,6 +200,8 @@ recipe_sets = Table(
     Column("job", Integer, ForeignKey("jobs.id"), nullable=False),
     Column("stage", Integer, nullable=False),
     Column("status", String(16), nullable=False),
+    #: raised by triggers with whatever a document of one of its recipes shows; nobody else writes it
+    Column("version", Integer, nullable=False, server_default="0"),
     Index(None, "job"),
 )
 
@@ -239,13 +245,20 @@ recipes = Table(
     #: the sync state that it waits for, and until when at the longest
     Column("waits_for", String(255)),
     Column("waits_until", Float),
+    #: how many of its results its harness reported; triggers count
+    Column("reported", Integer, nullable=False, server_default="0"),
+    #: how large its logs are together, and how many are its tasks'; triggers count these, too
+    Column("log_bytes", Integer, nullable=False, server_default="0"),
+    Column("log_count", Integer, nullable=False, server_default="0"),
     Index(None, "job"),
     Index(None, "recipe_set"),
-    Index(None, "status"),
-    Index(None, "settled"),
+    Index(None, "status", "wanted_system"),
+    Index(None, "settled", "closes"),
     Index(None, "late"),
     Index(None, "watchdog"),
     Index(None, "finished"),
+    #: few are: a sum over them is not to read all recipes
+    Index("ix_recipes_damaged", "damaged", sqlite_where=text("damaged > 0")),
 )
 
 tasks = Table(
@@ -340,6 +353,12 @@ logs = Table(
     #: id of the request that made it; null: httpd alone did, or it is older than these ids
     Column("request", String(64)),
     Index(None, "task"),
+    #: declared logs that are not what was declared yet; a query must say it in these words, with no bound value
+    Index(
+        "ix_logs_awaited",
+        "recipe",
+        sqlite_where=text("state = 'growing' AND (declared_size IS NOT NULL OR declared_sha256 IS NOT NULL)"),
+    ),
 )
 
 recipe_keys = Table(

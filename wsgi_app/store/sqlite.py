@@ -51,13 +51,18 @@ def typed(error: BaseException | None) -> TackroomError | None:
     code = _code(error)
     if code == _NO_ROOM or code & 0xFF == _FULL:
         return DiskFull()
-    if code & 0xFF in _BUSY:
+    if is_busy(error):
         return DatabaseBusy()
     if code & 0xFF == _READ_ONLY and code != _MOVED:
         return ReadOnly()
     if code & 0xFF in _PASSING:
         return Unavailable(f"the database cannot be used now: {error}")
     return DatabaseCorrupt() if is_corruption(error) else None
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Return whether SQLite says by this error that another process has a lock."""
+    return _code(error) & 0xFF in _BUSY
 
 
 def is_corruption(error: BaseException | None) -> bool:

@@ -41,10 +41,10 @@ def load_systems(
     return [_system(row) for row in tx.execute(query if limit is None else query.limit(limit))]
 
 
-def any_free(tx: Connection, now: float) -> bool:
-    """Return whether a system said lately that it is free."""
-    free = select(systems.c.name).where(systems.c.recipe.is_(None), systems.c.claimed_until > now)
-    return tx.execute(free.limit(1)).first() is not None
+def free_systems(tx: Connection, now: float) -> list[System]:
+    """Return the healthy systems that said lately that they are free."""
+    free = select(systems).where(systems.c.recipe.is_(None), systems.c.claimed_until > now)
+    return [system for system in map(_system, tx.execute(free)) if system.health.usable]
 
 
 def update_system(tx: Connection, name: str, **values: Any) -> None:
