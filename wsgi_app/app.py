@@ -6,6 +6,7 @@ import ipaddress
 import re
 import sys
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from werkzeug.exceptions import ClientDisconnected, Forbidden, NotFound, RequestEntityTooLarge
@@ -152,12 +153,18 @@ class Application:
     def _client(self, environ: Environ) -> str:
         """Return the client's address: httpd's word for it, or in embedded mode the socket's."""
         address: str = environ.get(CLIENT_HEADER if self._config.front == "apache" else "REMOTE_ADDR") or ""
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return address
-        mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-        return str(mapped or parsed)
+        return _plain(address)
+
+
+@lru_cache(maxsize=4096)
+def _plain(address: str) -> str:
+    """Return an address as it is written here: IPv4 as IPv4, also when it came by IPv6."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
 
 
 def _closing(start_response: StartResponse) -> StartResponse:

@@ -1,7 +1,7 @@
 """Many wishes in one transaction: each gets its own outcome, and nobody is left behind."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -33,10 +33,11 @@ def carrier(
 ) -> Convoy[int, str]:
     """A convoy that notes what it carries together, and is held up in its first round."""
 
-    def carry(wishes: Sequence[int]) -> list[str | TackroomError]:
+    def carry(wishes: Iterator[int]) -> list[str | TackroomError]:
+        first = next(wishes)
         assert held.wait(20)
-        rounds.append(list(wishes))
-        return [fate(wish) for wish in wishes]
+        rounds.append([first, *wishes])
+        return [fate(wish) for wish in rounds[-1]]
 
     return Convoy(carry)
 
@@ -63,8 +64,9 @@ def test_a_refusal_of_all_is_told_to_all() -> None:
     """What the database refuses, it refuses to everyone in that round; the next round is another."""
     held = threading.Event()
 
-    def carry(wishes: Sequence[int]) -> list[str | TackroomError]:
+    def carry(wishes: Iterator[int]) -> list[str | TackroomError]:
         assert held.wait(20)
+        assert list(wishes)
         raise DiskFull
 
     came = ride_all(Convoy(carry), range(20), held)
@@ -76,8 +78,9 @@ def test_a_bug_is_one_callers_own() -> None:
     """An error that is no refusal ends the call that hit it; those who rode along may try again, and none hangs."""
     held = threading.Event()
 
-    def carry(wishes: Sequence[int]) -> list[str | TackroomError]:
+    def carry(wishes: Iterator[int]) -> list[str | TackroomError]:
         assert held.wait(20)
+        assert list(wishes)
         raise ZeroDivisionError
 
     came = ride_all(Convoy(carry), range(20), held)
@@ -97,3 +100,11 @@ def test_alone_nobody_waits() -> None:
     assert rounds == [[0], [1], [2], [3], [4]]
     with pytest.raises(NotFound):
         carrier(rounds, held, lambda wish: NotFound()).ride(1)
+
+
+def test_who_is_not_taken_drives_next() -> None:
+    """One that takes no more than the first leaves the others as they were, and all are carried in the end."""
+    held = threading.Event()
+    held.set()
+    came = ride_all(Convoy(lambda wishes: [f"did {next(wishes)}"]), range(50), held)
+    assert came == {wish: f"did {wish}" for wish in range(50)}

@@ -39,14 +39,17 @@ def test_bytes(small: Any, one: NewRecipe) -> None:
     number, task, harness = start(small, one)
     small.put(harness, number, "first", task)
     small.gateway.logs.grew({(number, f"tasks/{task}/logs/first"): 99})
+    small.gateway.logs.weigh([number])
     assert small.put(harness, number, "second")
     assert "full" not in small.gate(number)
     small.gateway.logs.grew({(number, f"tasks/{task}/logs/first"): 100})
+    small.gateway.logs.weigh([number])
     assert "full" in small.gate(number)
     for name, owner in (("third", None), ("third", task), ("fourth", None)):
         with pytest.raises(TooManyBytes):
             small.put(harness, number, name, owner)
     small.gateway.logs.grew({(number, f"tasks/{task}/logs/first"): 200})
+    small.gateway.logs.weigh([number])
     assert not small.put(harness, number, "first", task)
     assert warnings(small, number) == [(BYTES, ResultValue.WARN)]
     small.gateway.gate_image.rebuild()
@@ -58,6 +61,7 @@ def test_bytes_without_an_indexer(small: Any, one: NewRecipe) -> None:
     number, task, harness = start(small, one)
     small.put(harness, number, "first", task)
     small.gateway.logs.grew({(number, f"tasks/{task}/logs/first"): 100})
+    small.gateway.logs.weigh([number])
     (small.config.gate / str(number) / "full").unlink()
     with pytest.raises(TooManyBytes):
         small.put(harness, number, "second")
@@ -73,6 +77,7 @@ def test_both_limits(small: Any, one: NewRecipe) -> None:
         small.put(harness, number, "third", task)
     assert small.put(harness, number, "own")
     small.gateway.logs.grew({(number, "logs/own"): 1000})
+    small.gateway.logs.weigh([number])
     with pytest.raises(TooManyBytes):
         small.put(harness, number, "third", task)
     assert warnings(small, number) == [("Too many logs in recipe", ResultValue.WARN), (BYTES, ResultValue.WARN)]

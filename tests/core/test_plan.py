@@ -87,6 +87,29 @@ def test_plan(
         left = now_left
 
 
+@given(LAB, SETS)
+def test_takers(
+    lab: list[tuple[frozenset[str], bool, bool, float | None]], sets: list[list[tuple[str, frozenset[str]]]]
+) -> None:
+    """Sets of which no recipe fits a free system can be left out: they take and keep nothing."""
+    systems = [
+        evolve(system(f"s{place}", tags), recipe=7 if busy else None, claimed_until=claim and NOW + claim)
+        for place, (tags, _, busy, claim) in enumerate(lab)
+    ]
+    numbers = iter(range(100))
+    groups = [[asking(next(numbers), place, name, tags) for name, tags in wishes] for place, wishes in enumerate(sets)]
+    whole, quick = (
+        Plan(systems, {}, NOW, claim_seconds=60, allowance=Allowance(Lab(LabHealth.ACTIVE, "", None), 0))
+        for _ in range(2)
+    )
+    takers = quick.takers
+    assert takers is not None
+    for group in groups:
+        some = any(fits(recipe, found) for recipe in group for found in takers)
+        assert whole.take(group) == (quick.take(group) if some else {})
+        assert whole.left == quick.left
+
+
 @given(st.lists(TAGS, max_size=6), st.lists(TAGS, max_size=6), st.lists(TAGS, max_size=6))
 def test_extend(wishes: list[frozenset[str]], first: list[frozenset[str]], more: list[frozenset[str]]) -> None:
     """Looking among more systems leaves those taken that were, and finds as many as looking among all at once."""

@@ -50,8 +50,8 @@ def without(lab: Lab, name: str) -> Iterator[str]:
 
 
 def heals(lab: Lab) -> None:
-    """Wait until it is ready again: no longer than the next look takes."""
-    until(lambda: lab.call("GET", "/readyz").status == 200, "ready again", 15)
+    """Wait until it is ready again: no longer than the next look takes. Each worker remembers its own looks."""
+    until(lambda: all(lab.call("GET", "/readyz").status == 200 for _ in range(12)), "every worker ready again", 15)
 
 
 def database(lab: Lab) -> "closing[sqlite3.Connection]":
@@ -76,7 +76,8 @@ def test_a_locked_database(lab: Lab) -> None:
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
         answer = lab.call("GET", "/readyz", None, JSON)
-        assert time.monotonic() - began < 3.5
+        # a call that writes would wait for twenty seconds; the rest is for a machine that is busy
+        assert time.monotonic() - began < 10
         other.execute("ROLLBACK")
     reasons = {check["name"]: check["reason"] for check in answer.json["checks"] if not check["ok"]}
     assert (answer.status, answer.json["ready"], set(reasons)) == (503, False, {"database"})

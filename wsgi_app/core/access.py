@@ -91,9 +91,7 @@ class Access:
 
     def require_reader(self, tx: Connection, caller: Caller, job: Job, recipe: int | None = None) -> None:
         """Let pass who may read a job: anyone if it is public, its owner, admins, and holders of the recipe's key."""
-        if job.visibility is Visibility.PUBLIC:
-            return
-        if recipe is not None and self._ground.gate.admits(caller, recipe):
+        if self.open_to(caller, job.visibility, recipe):
             return
         if not caller.authorization:
             raise Unauthenticated("this job is private")
@@ -103,6 +101,12 @@ class Access:
             raise Denied("these credentials do not allow to read this recipe") from None
         if actor.user != job.owner and not actor.admin:
             raise Denied("this job is private")
+
+    def open_to(self, caller: Caller, visibility: Visibility, recipe: int | None) -> bool:
+        """Return whether a caller may read such a job without being anybody's token: it is public, or by a gate."""
+        if visibility is Visibility.PUBLIC:
+            return True
+        return recipe is not None and self._ground.gate.admits(caller, recipe)
 
     def issue_admin_token(self) -> None:
         """Make the token of user admin and write it to `DATA/admin.token`, unless the file is there."""

@@ -7,7 +7,7 @@ A campaign's recipe gets the system that it names whether that has asked or not:
 harness asks or says something. A set starts when each of its recipes that is not finished was taken.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -26,10 +26,11 @@ from wsgi_app.store import campaigns, jobs, queue, recipes, systems
 
 def assign(change: Change, ground: Ground) -> None:
     """Give systems to the sets that wait, as far as free systems go; some are kept for sets that need more."""
-    if not (systems.any_free(change.tx, change.now) and queue.any_queued(change.tx)):
+    free = systems.free_systems(change.tx, change.now)
+    if not (free and queue.any_for(change.tx, free)):
         return
     plan = load_plan(change.tx, change.now, claim_seconds=ground.config.claim_seconds)
-    for group in queue.assignable(change.tx):
+    for group in queue.assignable(change.tx, plan.takers):
         given = plan.take(group)
         if given:
             _give_all(change, ground, [(recipe, given[recipe.id]) for recipe in group], taken=change.now)
@@ -131,17 +132,24 @@ def take(change: Change, ground: Ground, recipe: Recipe) -> None:
         lifecycle.refresh_job(change, recipe.job)
 
 
-def hear(change: Change, ground: Ground, access: Access, caller: Caller, number: int) -> Recipe:
+def hear(
+    change: Change,
+    ground: Ground,
+    access: Access,
+    caller: Caller,
+    number: int,
+    load: Callable[[Change, int], Recipe] = lifecycle.recipe_of,
+) -> Recipe:
     """Return a recipe of which its harness, its installer or an admin is about to say something: it is taken by that.
 
     Raises `NoSuchRecipe`, `Unauthenticated`, `Denied`.
     """
-    recipe = lifecycle.recipe_of(change, number)
+    recipe = load(change, number)
     access.require_harness(change.tx, caller, recipe.id)
     if not recipe.reserved:
         return recipe
     take(change, ground, recipe)
-    return lifecycle.recipe_of(change, number)
+    return load(change, number)
 
 
 def _make_logs(change: Change, ground: Ground, number: int) -> None:

@@ -1,24 +1,34 @@
 """What every verb works with: the store, the gate, the clock, the settings; and the shape of one change."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from itertools import chain
+from typing import Any, Literal, TypeVar
 
 from attrs import define, field, frozen
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from wsgi_app.clock import Clock, SteadyClock
 from wsgi_app.config import Config
 from wsgi_app.core import disk
 from wsgi_app.core.checkpoints import Checkpoints
+from wsgi_app.core.convoy import Convoy
 from wsgi_app.core.gate import Gate
 from wsgi_app.core.notifier import Notifier
+from wsgi_app.errors import TackroomError
 from wsgi_app.model import Recipe, Result, Task
 from wsgi_app.states import LogState, RecipeStatus, ResultValue
 from wsgi_app.store import events as store_events
 from wsgi_app.store import times
-from wsgi_app.store.db import Database, savepoint
+from wsgi_app.store.db import Database, savepoint, writes
+
+T = TypeVar("T")
+
+#: seconds after which a transaction of many pieces takes no further one: others want to write, too
+LONGEST_SECONDS = 0.1
 
 
 @define
@@ -27,14 +37,15 @@ class Change:
 
     tx: Connection
     now: float
-    _events: list[dict[str, Any]] = field(factory=list)
+    #: what is told with the commit, and is written last
+    events: list[dict[str, Any]] = field(factory=list)
     _gate: list[tuple[int, tuple[str, ...]]] = field(factory=list)
     _revoked: list[tuple[int, tuple[str, ...]]] = field(factory=list)
     _addresses_revoked: list[int] = field(factory=list)
 
     def event(self, topic: str, job: int | None, /, **data: Any) -> None:
         """Record a state change; it appears with the commit, or not at all."""
-        self._events.append({"time": self.now, "topic": topic, "job": job, "data": data})
+        self.events.append({"time": self.now, "topic": topic, "job": job, "data": data})
 
     def gate(self, recipe: int, *names: str) -> None:
         """Make these gate files right after the commit.
@@ -84,7 +95,7 @@ class Change:
 
         What contradicts what is stored is a `Conflict`.
         """
-        lists: list[list[Any]] = [self._events, self._gate, self._revoked, self._addresses_revoked]
+        lists: list[list[Any]] = [self.events, self._gate, self._revoked, self._addresses_revoked]
         before = [len(one) for one in lists]
         try:
             with savepoint(self.tx):
@@ -93,10 +104,6 @@ class Change:
             for one, length in zip(lists, before, strict=True):
                 del one[length:]
             raise
-
-    def flush(self) -> None:
-        """Write the events; the last thing before the commit."""
-        store_events.append(self.tx, self._events)
 
     def revoke(self, recipe: int, *names: str) -> None:
         """Remove these gate files right after the commit: a change that fails takes nobody's key away."""
@@ -127,6 +134,18 @@ class Change:
 
 
 @frozen
+class _Piece:
+    """A part of a transaction that others have a part in."""
+
+    work: Callable[[Change], None]
+    came: float = field(init=False, factory=time.monotonic)
+
+
+class _RefusedLateError(Exception):
+    """One piece had written something when it was refused, or hit a mistake of ours: nothing of any may stay."""
+
+
+@frozen
 class Ground:
     """What the nouns of core stand on."""
 
@@ -137,16 +156,78 @@ class Ground:
     notifier: Notifier
     #: where the lines of growing logs begin
     checkpoints: Checkpoints = field(factory=Checkpoints)
+    _convoy: Convoy[_Piece, bool] = field(init=False, repr=False)
+
+    @_convoy.default
+    def _new_convoy(self) -> Convoy[_Piece, bool]:
+        return Convoy(self._carry)
 
     @contextmanager
-    def change(self) -> Iterator[Change]:
-        """One change: committed whole, or rolled back whole when the block raises."""
+    def change(self, *, since: float | None = None, many: bool = False) -> Iterator[Change]:
+        """One change: committed whole, or rolled back whole when the block raises.
+
+        `since`: from when on it has waited for the database (monotonic); None: from now. `many`: it is that of many
+        calls, which do not wait behind all who make one for themselves.
+        """
         with disk.trouble("the disk"):
-            with self.db.write() as tx:
+            with self.db.write(since, many=many) as tx:
                 change = Change(tx, self.now(tx))
                 yield change
-                change.flush()
+                store_events.append(tx, change.events)
+            if change.events:
+                self.notifier.ring()
             change.show(self.gate)
+
+    def together(self, work: Callable[[Change], T]) -> T:
+        """Make one change of those that calls of this process want at the same time, and return what `work` does.
+
+        It is committed, and its gate files are shown, when this returns; what `work` raises leaves nothing of it. In
+        whichever thread it runs, and once more if one that it shares a transaction with is refused late: until the
+        commit it does nothing that must not be done twice.
+        """
+        made: list[T] = []
+
+        def run(change: Change) -> None:
+            made[:] = [work(change)]
+
+        piece = _Piece(run)
+        if not self._convoy.ride(piece):
+            with self.change(since=piece.came) as change:
+                run(change)
+        return made[0]
+
+    def _carry(self, pieces: Iterator[_Piece]) -> list[bool | TackroomError]:
+        """Run the pieces in one transaction, each of which is refused alone; False: it is to have one of its own."""
+        made: list[tuple[Change, TackroomError | None]] = []
+        try:
+            self._run(pieces, made)
+        except (_RefusedLateError, DBAPIError):
+            return [False for _ in made]
+        if any(change.events for change, _ in made):
+            self.notifier.ring()
+        return [refused or self._shown(change) for change, refused in made]
+
+    def _run(self, pieces: Iterator[_Piece], made: list[tuple[Change, TackroomError | None]]) -> None:
+        """Run pieces one after the other until none waits, or they have taken too long; note each with its refusal."""
+        first = next(pieces)
+        with disk.trouble("the disk"), self.db.write(first.came, many=True) as tx:
+            now, began = self.now(tx), time.monotonic()
+            for piece in chain([first], pieces):
+                change = Change(tx, now)
+                # before the attempt: it is one of those that were taken, whatever comes of it
+                made.append((change, None))
+                made[-1] = (change, _attempt(piece, change))
+                if time.monotonic() - began > LONGEST_SECONDS:
+                    break
+            store_events.append(tx, [event for change, refused in made if refused is None for event in change.events])
+
+    def _shown(self, change: Change) -> Literal[True] | TackroomError:
+        """Show what a change does to the gate, or return why that cannot be: it is that caller's to come again."""
+        try:
+            change.show(self.gate)
+        except OSError as error:
+            return disk.typed(error, "the disk")
+        return True
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -164,3 +245,21 @@ class Ground:
         """Make directories of a recipe's logs (paths below `/recipes/R/`)."""
         for path in paths:
             (self.config.logs / str(recipe.id) / path).mkdir(parents=True, exist_ok=True)
+
+
+def _attempt(piece: _Piece, change: Change) -> TackroomError | None:
+    """Run a piece; return why it is refused, if it is before anything was written. Else raise `_RefusedLateError`."""
+    before = writes(change.tx)
+    try:
+        piece.work(change)
+    except TackroomError as error:
+        if writes(change.tx) == before:
+            return error
+        raise _RefusedLateError from error
+    except DBAPIError:
+        # a database that cannot be used cannot be used by any of them
+        raise
+    except Exception as error:
+        # a mistake of ours: whose it is, is told in a transaction of its own
+        raise _RefusedLateError from error
+    return None

@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 
 #: seconds for which the gate of a recipe that has ended is looked after, settled or not
 JUST_ENDED = 600
-#: settled recipes whose gate is made in one transaction: writers wait so long
+#: recipes whose gate is made in one transaction, while the lab works: writers wait so long
+AT_ONCE = 20
+#: settled recipes of which it is, once at the timer's start
 BATCH = 500
 
 
@@ -33,9 +35,12 @@ class GateImage:
 
         These, too: a process that was killed between a commit and its gate cannot be asked.
         """
-        with self._ground.change() as change:
-            for recipe in recipes.unsettled_recipes(change.tx, since=change.now - JUST_ENDED):
-                self._rewrite(change, recipe)
+        with self._ground.read() as tx:
+            numbers = recipes.unsettled_since(tx, self._ground.now(tx) - JUST_ENDED)
+        for first in range(0, len(numbers), AT_ONCE):
+            with self._ground.change() as change:
+                for recipe in recipes.load_these(change.tx, numbers[first : first + AT_ONCE]):
+                    self._rewrite(change, recipe)
 
     def rebuild_some(self, numbers: Collection[int]) -> None:
         """Make the gate of these recipes, of those that are not settled."""
@@ -82,7 +87,7 @@ def image_of(change: Change, ground: Ground, recipe: Recipe) -> set[str]:
         image.add(gate.CLOSED)
     image |= _standing(ground, jobs.load_job_row(change.tx, recipe.job))
     image |= declared.seals(change.tx, recipe, change.now)
-    if any(results.has_message(change.tx, recipe.id, str(full())) for full in (TooManyLogs, TooManyBytes)):
+    if results.has_message(change.tx, recipe.id, str(TooManyLogs()), str(TooManyBytes())):
         image.add(gate.FULL)
     # whoever has the address later has nothing to do with this recipe
     system = None if recipe.settled or recipe.system is None else systems.load_system(change.tx, recipe.system)

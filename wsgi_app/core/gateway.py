@@ -8,6 +8,7 @@ from wsgi_app.clock import Clock, SteadyClock
 from wsgi_app.config import Config
 from wsgi_app.core.access import Access
 from wsgi_app.core.archives import Archives
+from wsgi_app.core.bell import Bell
 from wsgi_app.core.campaign.campaigns import Campaigns
 from wsgi_app.core.cases import Cases
 from wsgi_app.core.census import Census
@@ -134,7 +135,7 @@ def open_gateway(config: Config, clock: Clock | None = None) -> Gateway:
             new = events.load_events(tx, after=seen, limit=None, topics=WAITED_FOR, user=None, admin=True)
             return News(newest, {ANY_EVENT, *(subject for event in new for subject in _concerned(event))})
 
-    notifier = Notifier(news, config.max_waiters)
+    notifier = Notifier(news, config.max_waiters, Bell(config.run / "news"))
     ground = Ground(config, database, Gate(config.gate), clock or SteadyClock(config.clock_mark), notifier)
     steps = Steps(ground)
     # before anything is stored by a clock that went back while the machine was off

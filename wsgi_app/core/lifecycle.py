@@ -32,12 +32,29 @@ def recipe_of(change: Change, recipe: int) -> Recipe:
     return found
 
 
+def recipe_with(change: Change, recipe: int, *, task: int | None) -> Recipe:
+    """Return a recipe as it is now, of its tasks that one alone, if it is one of them; or raise `NoSuchRecipe`.
+
+    A recipe may have thousands of tasks, and a harness speaks of one.
+    """
+    found = recipes.load_recipe_with(change.tx, recipe, task)
+    if found is None:
+        raise NoSuchRecipe
+    return found
+
+
 def require_live(recipe: Recipe) -> None:
     """Raise `RecipeFinished` or `RecipeNotAssigned` unless the recipe has a system and is not finished."""
     if recipe.status.finished:
         raise RecipeFinished
     if recipe.assigned is None:
         raise RecipeNotAssigned
+
+
+def go_on(change: Change, recipe: Recipe) -> None:
+    """Note that a recipe does something else than to wait in sync for its peers."""
+    if recipe.waits:
+        recipes.stop_waiting(change.tx, recipe.id)
 
 
 def task_of(recipe: Recipe, task: int) -> Task:
@@ -49,7 +66,10 @@ def task_of(recipe: Recipe, task: int) -> Task:
 
 
 def add_result(change: Change, recipe: Recipe, task: int | None, **values: Any) -> Result:
-    """Give a recipe one more result, reported by its harness or by us, and let it count."""
+    """Give a recipe one more result, reported by its harness or by us, and let it count.
+
+    `recipe` is as it is now, with that task at least.
+    """
     fields: dict[str, Any] = {"path": None, "score": None, "message": None, "log": None, "line": None}
     fields.update(values)
     result = Result(
@@ -57,7 +77,7 @@ def add_result(change: Change, recipe: Recipe, task: int | None, **values: Any) 
     )
     results.insert_result(change.tx, result)
     change.result_event(recipe.job, result)
-    worsen(change, recipe_of(change, recipe.id), task, result.result)
+    worsen(change, recipe, task, result.result)
     return result
 
 

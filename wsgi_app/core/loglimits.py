@@ -40,4 +40,6 @@ def warn(change: Change, recipe: Recipe, task: int | None, refused: Denied) -> N
     """Add the one Warn that says that a limit is reached, and show it at the gate."""
     if not results.has_message(change.tx, recipe.id, str(refused)):
         change.gate(recipe.id, gate.FULL)
-        lifecycle.add_result(change, recipe, task, path="/", result=ResultValue.WARN, message=str(refused))
+        # others may have said something of it in this transaction
+        present = lifecycle.recipe_with(change, recipe.id, task=task)
+        lifecycle.add_result(change, present, task, path="/", result=ResultValue.WARN, message=str(refused))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from wsgi_app.core import declared, findings, gate, lifecycle, live, loglimits, unsettled
+from wsgi_app.core import declared, findings, grown, lifecycle, live, unsettled
 from wsgi_app.core.access import Access
-from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.change import Ground
 from wsgi_app.core.findings import Finding
 from wsgi_app.core.live import Told
 from wsgi_app.core.logfile import Logfile
@@ -21,7 +21,7 @@ from wsgi_app.core.logname import parse_path
 from wsgi_app.core.logplace import holds_bytes, place
 from wsgi_app.core.ports import Upload
 from wsgi_app.core.registry import Registry, Wish, require_owner
-from wsgi_app.core.unsettled import Unsettled
+from wsgi_app.core.unsettled import Indexed, Survey
 from wsgi_app.errors import (
     BadRange,
     BeyondLimit,
@@ -125,40 +125,25 @@ class Logs:
 
     def grew(self, sizes: Mapping[tuple[int, str], int]) -> None:
         """Note how large logs are by now (recipe and path: bytes); register those that Apache made alone."""
-        by_recipe: dict[int, dict[str, int]] = {}
-        for (recipe, path), size in sizes.items():
-            by_recipe.setdefault(recipe, {})[path] = size
         with self._ground.change() as change:
-            tasks = logs.tasks_of(change.tx, by_recipe)
-            for recipe in recipes.existing(change.tx, by_recipe):
-                if self._grow(change, recipe, by_recipe[recipe], tasks):
-                    loglimits.tell_full(self._ground.config, change, recipe)
+            grown.store(change, sizes)
 
-    def _grow(self, change: Change, recipe: int, sizes: Mapping[str, int], tasks: Mapping[int, int]) -> bool:
-        """Note the sizes of logs of a recipe; return whether that changed anything."""
-        known = {log.path: log for log in logs.standings_of(change.tx, recipe, sizes)}
-        # no event: growing is a state, and a large log grows a thousand times
-        grown = {path: sizes[path] for path, log in known.items() if log.size != sizes[path]}
-        logs.set_sizes(change.tx, recipe, grown)
-        for path in grown:
-            if known[path].state is LogState.GROWING and known[path].declared is not None:
-                # what was found before is not what is there: if it was sealed, an upload was under way
-                logs.set_log(change.tx, recipe, path, sha256=None)
-                change.revoke(recipe, gate.sealed_name(parse_path(recipe, path)))
-        unknown = [parse_path(recipe, path) for path, size in sizes.items() if path not in known and size > 0]
-        new = [address for address in unknown if address.task is None or tasks.get(address.task) == recipe]
-        logs.insert_logs(change.tx, new, change.now)
-        logs.set_sizes(change.tx, recipe, {address.path: sizes[address.path] for address in new})
-        if new:
-            job = recipes.job_of(change.tx, recipe)
-            for address in new:
-                change.log_event(job, recipe, address.path, LogState.GROWING, sizes[address.path])
-        return bool(grown or new)
+    def weigh(self, numbers: Collection[int]) -> None:
+        """Say of recipes that have as many bytes of logs as they may that they do; see `grown.weigh`."""
+        grown.weigh(self._ground, numbers)
 
-    def unsettled(self) -> list[Unsettled]:
-        """Return for the indexer what is not settled, or was settled late with logs still to index."""
+    def survey(self, after: int | None = None, also: Collection[int] = ()) -> Survey:
+        """Return for the indexer what has become of recipes since an event, and of some more; see `unsettled.survey`.
+
+        Without an event: of all that are not settled, or were settled late with logs still to index.
+        """
         with self._ground.read() as tx:
-            return unsettled.load(tx, self._ground.clock() - self._ground.config.quiet_seconds)
+            return unsettled.survey(tx, self._ground.clock() - self._ground.config.quiet_seconds, after, also)
+
+    def indexed_before(self, numbers: Collection[int]) -> dict[int, list[Indexed]]:
+        """Return for the indexer which logs of recipes were indexed."""
+        with self._ground.read() as tx:
+            return unsettled.indexed(tx, numbers)
 
     def known(self, recipe: int) -> tuple[bool, dict[str, Log]]:
         """Return, for the indexer, whether a recipe is settled, and its logs by path. Raises `NoSuchRecipe`."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from attrs import define, field, frozen
 
+from wsgi_app.core.bell import Bell
 from wsgi_app.errors import TackroomError, TooManyWaiters
 
 T = TypeVar("T")
@@ -19,8 +20,11 @@ SHARES = {"event": 0.25, "job": 0.5, "sync": 0.9}
 #: waiting calls of one holder (a recipe) in a process
 MOST_OF_ONE = 32
 
-#: seconds between two looks at the event table while somebody waits
-LOOK_SECONDS = 0.05
+#: seconds between two looks at the event table while somebody waits and no bell is rung
+LOOK_SECONDS = 0.25
+#: how long a look is rested from, in times of what it took of a processor; seconds at least and at most
+LOOK_REST = 10
+SHORTEST_REST, LONGEST_REST = 0.002, 0.05
 #: seconds that one rests who is told something again and again, for each who is told the same
 REST_SECONDS = 0.005
 
@@ -88,11 +92,15 @@ class Place:
 
 
 class Notifier:
-    """One thread that reads new events, and only while somebody waits; each wakes only those whom it concerns."""
+    """One thread that reads new events, and only while somebody waits; each wakes only those whom it concerns.
 
-    def __init__(self, news: Callable[[int | None], News], max_waiters: int) -> None:
+    It looks when a commit has rung the bell, but never for more than a tenth of its time.
+    """
+
+    def __init__(self, news: Callable[[int | None], News], max_waiters: int, bell: Bell) -> None:
         """`news` returns what happened behind an event id; behind None nothing, but which event is the newest."""
         self._news = news
+        self._bell = bell
         self._max_waiters = max_waiters
         self._lock = threading.Lock()
         self._places: set[Place] = set()
@@ -191,6 +199,7 @@ class Notifier:
         with self._lock:
             self._home.set()
             self._wake(list(self._waiting))
+        self._bell.ring()
 
     def join(self) -> None:
         """Wait until the reading thread of a closed notifier has ended: it must not read a closed database."""
@@ -200,23 +209,35 @@ class Notifier:
             watcher.join()
 
     def _watch(self, seen: int) -> None:
-        pause = threading.Event()
         try:
-            while self._wanted():
-                pause.wait(LOOK_SECONDS)
-                try:
-                    news = self._news(seen)
-                except TackroomError:
-                    # it passes; without a watcher everybody here would wait in vain
-                    continue
-                seen = news.newest
-                with self._lock:
-                    self._wake(news.subjects)
+            with self._bell.listen() as ear:
+                # once before it waits: what happened before it listened
+                while self._wanted():
+                    began = time.thread_time()
+                    seen = self._look(seen)
+                    rest = LOOK_REST * (time.thread_time() - began)
+                    self.rest(min(max(SHORTEST_REST, rest), LONGEST_REST))
+                    ear.wait(LOOK_SECONDS)
         except BaseException:
             # whatever ended this thread, the next who waits starts another
             with self._lock:
                 self._watching = False
             raise
+
+    def _look(self, seen: int) -> int:
+        """Wake whom the events behind that one concern; return the newest."""
+        try:
+            news = self._news(seen)
+        except TackroomError:
+            # it passes; without a watcher everybody here would wait in vain
+            return seen
+        with self._lock:
+            self._wake(news.subjects)
+        return news.newest
+
+    def ring(self) -> None:
+        """Let whoever waits, in whatever process, know that something was committed."""
+        self._bell.ring()
 
     def _ask(self, subjects: Iterable[Subject]) -> None:
         """Ask those who wait for the same whether they are still there: a refused caller finds a place later."""

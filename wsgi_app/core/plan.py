@@ -51,6 +51,16 @@ class Plan:
         """Return whether a system has a recipe, and is there: one that is only reserved may never have been."""
         return system.recipe is not None and system.recipe not in self._reserved
 
+    @property
+    def takers(self) -> list[System] | None:
+        """The free systems: sets of which no recipe fits one of them take and keep nothing. None: any set may.
+
+        Where the lab has a limit, a set that it holds up keeps all that is free.
+        """
+        if self.allowance.lab.most_recipes is not None:
+            return None
+        return [self.pool.systems[place] for place in sorted(self.free)]
+
     def take(self, group: Sequence[Recipe]) -> dict[int, System]:
         """Return a system for each of the waiting recipes of the next set, or nothing; by recipe id.
 

@@ -69,7 +69,7 @@ class Queue:
         """
         plan = load_plan(tx, self._ground.clock(), claim_seconds=self._ground.config.claim_seconds)
         reasons: dict[int, str] = {}
-        for group in store.assignable(tx):
+        for group in store.assignable(tx, plan.takers, also=wanted):
             if len(reasons) == len(wanted):
                 break
             left = plan.left

@@ -1,6 +1,9 @@
 """Recipes: what a harness runs, its keys, its end."""
 
+from collections.abc import Callable
+
 from attrs import frozen
+from sqlalchemy import Connection
 
 from wsgi_app.core import access, assignment, declared, gate, lifecycle
 from wsgi_app.core.access import Access
@@ -10,12 +13,14 @@ from wsgi_app.core.ending import end_recipes
 from wsgi_app.core.gateimage import image_of
 from wsgi_app.core.matching import fits
 from wsgi_app.core.results import shortened
+from wsgi_app.core.shelf import Kept, Shelf
 from wsgi_app.errors import Conflict, Invalid, NoSuchRecipe, RecipeFinished, RecipeNotAssigned, SystemBusy
 from wsgi_app.model import Caller, Job, Key, Log, Peer, Recipe, Result
 from wsgi_app.states import Cause, TaskStatus
 from wsgi_app.store import access as store_access
-from wsgi_app.store import jobs, logs, queue, recipes, results
+from wsgi_app.store import editions, jobs, logs, queue, recipes, results
 from wsgi_app.store import systems as store_systems
+from wsgi_app.store.editions import Edition
 
 
 @frozen
@@ -27,7 +32,7 @@ class RecipeInSet:
 
 
 @frozen
-class RecipeDocument:
+class RecipeContent:
     """A recipe with all that its document tells; results that were found in logs are not for harnesses."""
 
     job: Job
@@ -38,12 +43,26 @@ class RecipeDocument:
     logs: tuple[Log, ...]
 
 
+@frozen
+class RecipeDocument:
+    """A recipe's document as it was encoded."""
+
+    body: bytes
+    #: when the recipe is aborted; it changes more often than the document, which does not tell it
+    watchdog: float | None
+
+
+#: makes a document of a recipe; the same content makes the same document, in the same process
+Encode = Callable[[RecipeContent], bytes]
+
+
 class Recipes:
     """What a harness runs."""
 
     def __init__(self, ground: Ground, access: Access) -> None:
         self._ground = ground
         self._access = access
+        self._shelf = Shelf()
 
     def get(self, caller: Caller, recipe: int) -> RecipeInSet:
         """Return a recipe with its set. Raises `NoSuchRecipe`; `Unauthenticated` or `Denied` when it is private."""
@@ -54,21 +73,42 @@ class Recipes:
             self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
             return RecipeInSet(found, recipes.load_peers(tx, found.recipe_set))
 
-    def document(self, caller: Caller, recipe: int) -> RecipeDocument:
-        """Return a recipe with its job, peers, results and logs; raises as `get` does."""
+    def document(self, caller: Caller, recipe: int, encode: Encode) -> RecipeDocument:
+        """Return the document that `encode` makes of a recipe, or has made if nothing that it shows has changed since.
+
+        Raises as `get` does: whether the caller may read it is asked each time.
+        """
+        kept = self._shelf.take(recipe, encode)
+        seen = editions.look(self._ground.db, recipe)
+        if seen is None:
+            raise NoSuchRecipe
+        right = kept is not None and kept.version == seen.version
+        if kept is None or not (right and self._access.open_to(caller, seen.visibility, recipe)):
+            seen, kept = self._renewed(caller, recipe, encode, kept)
+        return RecipeDocument(kept.body, seen.watchdog)
+
+    def _renewed(self, caller: Caller, recipe: int, encode: Encode, kept: Kept | None) -> tuple[Edition, Kept]:
+        """Look who calls, and make the document, unless what is kept is right: all in one snapshot."""
         with self._ground.read() as tx:
-            found = recipes.load_recipe(tx, recipe)
-            if found is None:
-                raise NoSuchRecipe
-            job = jobs.load_job_row(tx, found.job)
-            self._access.require_reader(tx, caller, job, found.id)
-            return RecipeDocument(
-                job,
-                found,
-                recipes.load_peers(tx, found.recipe_set),
-                tuple(results.load_results(tx, results.reported(found.id))),
-                tuple(logs.load_logs(tx, found.id)),
-            )
+            seen = editions.load(tx, recipe)
+            job = jobs.load_job_row(tx, seen.job)
+            self._access.require_reader(tx, caller, job, recipe)
+            if kept is not None and kept.version == seen.version:
+                return seen, kept
+            content = self._content(tx, job, recipe)
+        return seen, self._shelf.put(recipe, encode, seen.version, encode(content))
+
+    def _content(self, tx: Connection, job: Job, recipe: int) -> RecipeContent:
+        found = recipes.load_recipe(tx, recipe)
+        if found is None:
+            raise NoSuchRecipe
+        return RecipeContent(
+            job,
+            found,
+            recipes.load_peers(tx, found.recipe_set),
+            tuple(results.load_results(tx, results.reported(found.id))),
+            tuple(logs.load_logs(tx, found.id)),
+        )
 
     def abort(self, caller: Caller, recipe: int, message: str | None) -> None:
         """Abort every unfinished task of a recipe; nothing when it is finished.

@@ -1,6 +1,6 @@
 """How logs come to be registered: with the limits looked at, the directories made, and many in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from attrs import define, evolve, field, frozen
 from sqlalchemy import Connection
@@ -69,9 +69,9 @@ class Registry:
             with self._ground.read() as tx:
                 loglimits.require_room(self._ground.config, tx, wish.address)
 
-    def _register(self, wishes: Sequence[Wish]) -> list[bool | TackroomError]:
-        with self._ground.change() as change:
-            return _Arrivals(change, self._ground.config).admit(wishes)
+    def _register(self, wishes: Iterator[Wish]) -> list[bool | TackroomError]:
+        with self._ground.change(many=True) as change:
+            return _Arrivals(change, self._ground.config).admit(list(wishes))
 
 
 def require_owner(tx: Connection, recipe: Recipe, address: LogAddress) -> None:

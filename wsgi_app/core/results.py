@@ -1,17 +1,19 @@
 """Results: reported by harnesses; read by everyone who may."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import StrEnum
+from functools import partial
+from typing import Any
 
 from attrs import frozen
 from sqlalchemy import ColumnElement
 
 from wsgi_app.core import assignment, lifecycle
 from wsgi_app.core.access import Access
-from wsgi_app.core.change import Ground
+from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.idempotency import Once
 from wsgi_app.errors import NoSuchJob, NoSuchRecipe, TaskFinished, TooManyResults
-from wsgi_app.model import Caller, Result
+from wsgi_app.model import Caller, Recipe, Result, Task
 from wsgi_app.states import ResultValue
 from wsgi_app.store import jobs, listing, recipes, results
 
@@ -68,42 +70,48 @@ class Results:
         message: str | None = None,
         idempotency_key: str | None = None,
     ) -> Result:
-        """Store a result of an unfinished task, and make the directory of its logs before anyone is told its id.
+        """Store a result of an unfinished task.
 
         With an idempotency key, a repeated call answers with the result that the first one made; `Conflict` when it
         says something else. What is too long of path and message is cut. Raises `TaskFinished`; `TooManyResults` when
         the recipe has as many as it may, with one Warn about it.
         """
-        with self._ground.change() as change:
-            found = assignment.hear(change, self._ground, self._access, caller, recipe)
+        said = {
+            "path": None if path is None else shortened(path, LONGEST_PATH),
+            "result": result,
+            "score": score,
+            "message": None if message is None else shortened(message),
+        }
+
+        def store(change: Change) -> Result | None:
+            load = partial(lifecycle.recipe_with, task=task)
+            found = assignment.hear(change, self._ground, self._access, caller, recipe, load)
             target = lifecycle.task_of(found, task)
             once = Once.of(f"recipe {found.id}", idempotency_key, (task, result, path, score, message))
-            earlier = once.made(change)
-            if earlier is not None:
-                return results.load_result(change.tx, earlier)
-            if target.status.finished:
-                raise TaskFinished
-            recipes.stop_waiting(change.tx, found.id)
-            limit = self._ground.config.max_results
-            full = limit > 0 and results.count_reported(change.tx, found.id) >= limit
-            if not full:
-                stored = lifecycle.add_result(
-                    change,
-                    found,
-                    target.id,
-                    path=None if path is None else shortened(path, LONGEST_PATH),
-                    result=result,
-                    score=score,
-                    message=None if message is None else shortened(message),
-                )
-                once.note(change, stored.id)
-                self._ground.directories(found, [f"tasks/{target.id}/results/{stored.id}/logs"])
-                return stored
+            return self._store(change, found, target, said, once)
+
+        stored = self._ground.together(store)
+        if stored is None:
+            # only now: the Warn is to stay
+            raise TooManyResults
+        return stored
+
+    def _store(self, change: Change, found: Recipe, target: Task, said: Mapping[str, Any], once: Once) -> Result | None:
+        """Store what a harness says; None when its recipe has as many results as it may."""
+        earlier = once.made(change)
+        if earlier is not None:
+            return results.load_result(change.tx, earlier)
+        if target.status.finished:
+            raise TaskFinished
+        lifecycle.go_on(change, found)
+        if 0 < self._ground.config.max_results <= found.reported:
             text = str(TooManyResults())
             if not results.has_message(change.tx, found.id, text):
                 lifecycle.add_result(change, found, target.id, path="/", result=ResultValue.WARN, message=text)
-        # outside: the Warn is to stay
-        raise TooManyResults
+            return None
+        stored = lifecycle.add_result(change, found, target.id, **said)
+        once.note(change, stored.id)
+        return stored
 
     def of_recipe(
         self, caller: Caller, recipe: int, wanted: ResultFilter = ALL, *, after: int = 0, limit: int = 100

@@ -154,7 +154,8 @@ class Systems:
     def assign_waiting(self) -> None:
         """Give systems to sets that wait; for the timer, since a set keeps systems only as long as it has hope."""
         with self._ground.read() as tx:
-            waiting = systems.any_free(tx, self._ground.clock()) and queue.any_queued(tx)
+            free = systems.free_systems(tx, self._ground.clock())
+            waiting = free and queue.any_for(tx, free)
         if waiting:
             with self._ground.change() as change:
                 dispatch(change, self._ground)

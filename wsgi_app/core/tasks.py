@@ -1,5 +1,7 @@
 """Tasks: started, ended, named. Source: design.md section 6, harness-beaker.md 1.4."""
 
+from functools import partial
+
 from wsgi_app.core import assignment, lifecycle, stopping, submission
 from wsgi_app.core.access import Access
 from wsgi_app.core.campaign import turns
@@ -35,18 +37,22 @@ class Tasks:
         and leaves a Warn with the message. Either may end the recipe (`stop_on_fail`), whoever runs it. Raises
         `TaskFinished`, `TaskNotStarted`, `RecipeNotAssigned`, `Invalid`.
         """
-        with self._ground.change() as change:
-            found = assignment.hear(change, self._ground, self._access, caller, recipe)
+        named = {key: value for key, value in (("reported_name", name), ("version", version)) if value is not None}
+        load = partial(lifecycle.recipe_with, task=task)
+
+        def change_task(change: Change) -> Task:
+            found = assignment.hear(change, self._ground, self._access, caller, recipe, load)
             target = lifecycle.task_of(found, task)
-            submission.check_length(name, "name")
-            submission.check_length(version, "version")
-            recipes.stop_waiting(change.tx, found.id)
+            for field, value in (("name", name), ("version", version)):
+                submission.check_length(value, field)
             if status is not None:
                 self._move(change, found, target, status, message)
-            named = {key: value for key, value in (("reported_name", name), ("version", version)) if value is not None}
+            lifecycle.go_on(change, found)
             if named:
                 recipes.update_task(change.tx, target.id, **named)
-            return lifecycle.task_of(lifecycle.recipe_of(change, recipe), task)
+            return lifecycle.task_of(load(change, recipe), task)
+
+        return self._ground.together(change_task)
 
     def _move(self, change: Change, recipe: Recipe, task: Task, status: TaskStatus, message: str | None) -> None:
         if task.status.finished:

@@ -1,14 +1,15 @@
-"""What the indexer must know of recipes that are not settled."""
+"""What the indexer must know of recipes that are not settled: all of it when it starts, then what has changed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from attrs import field, frozen
+from attrs import frozen
 from sqlalchemy import Connection
 
 from wsgi_app.core import declared
-from wsgi_app.model import Declaration, Recipe
-from wsgi_app.states import LogState
-from wsgi_app.store import logs, recipes
+from wsgi_app.model import Declaration
+from wsgi_app.store import events
+from wsgi_app.store import unsettled as store
+from wsgi_app.store.unsettled import Ends
 
 
 @frozen
@@ -16,7 +17,8 @@ class Awaited:
     """A declared log that is not finished yet."""
 
     declared: Declaration
-    #: it was found to be what was declared, and takes no more; to be read once more all the same
+    #: it was found to be what was declared, and takes no more; to be read once more all the same. No event tells of it:
+    #: whoever looked knows, and only a process that begins must ask
     sealed: bool
 
 
@@ -31,38 +33,77 @@ class Unsettled:
     closed: bool
     #: tasks whose logs are, likewise
     closed_tasks: frozenset[int]
+    #: in how many seconds time alone closes more; None: it does not
+    closes_in: float | None
     #: tasks whose console log is read while it grows
     live_tasks: frozenset[int]
-    #: logs that were indexed, with the size that they had then
-    indexed: Mapping[str, int]
-    #: those of them that were finished before their owner, as declared: nobody has written them since
-    sealed: frozenset[str] = frozenset()
     #: logs that were declared and are not finished
-    awaited: Mapping[str, Awaited] = field(factory=dict)
+    awaited: Mapping[str, Awaited]
 
 
-def load(tx: Connection, quiet: float) -> list[Unsettled]:
-    """Return what is not settled, or was settled late with logs still to index; closed means: before `quiet`."""
-    members = [*recipes.unsettled_recipes(tx), *recipes.late_recipes(tx)]
-    known: dict[int, list[logs.Standing]] = {recipe.id: [] for recipe in members}
-    for log in logs.telling(tx, known):
-        known[log.recipe].append(log)
-    return [_unsettled(recipe, known[recipe.id], quiet) for recipe in members]
+@frozen
+class Survey:
+    """What has become of recipes."""
+
+    #: the newest event that it knows of
+    newest: int
+    #: who was looked at; None: all there are. Those without a state are settled, or gone
+    asked: frozenset[int] | None
+    states: list[Unsettled]
 
 
-def _unsettled(recipe: Recipe, known: list[logs.Standing], quiet: float) -> Unsettled:
-    indexed = [log for log in known if log.state is not LogState.GROWING]
+@frozen
+class Indexed:
+    """A log that was indexed."""
+
+    path: str
+    #: bytes that it had then
+    size: int
+    #: it was finished before its owner, as declared: nobody has written it since
+    sealed: bool
+
+
+def survey(tx: Connection, quiet: float, after: int | None, also: Collection[int]) -> Survey:
+    """Look at what events behind the id `after` tell of, and at some more; None: at all that is not settled.
+
+    Closed means: before `quiet`. It costs what has changed, however much there is.
+    """
+    newest = events.latest(tx)
+    # an id that is still to come was told by another database
+    if after is None or after > newest:
+        return Survey(newest, None, load(tx, quiet))
+    asked = frozenset(also) if after == newest else store.changed(tx, after).union(also)
+    return Survey(newest, frozenset(asked), load(tx, quiet, asked) if asked else [])
+
+
+def load(tx: Connection, quiet: float, numbers: Collection[int] | None = None) -> list[Unsettled]:
+    """Return those of the recipes (None: of all) that are not settled, or late with logs still to index."""
+    found = store.ends(tx, numbers)
+    awaited: dict[int, dict[str, Awaited]] = {ends.recipe: {} for ends in found}
+    for log in store.awaited(tx, awaited):
+        if log.declared is not None:
+            sealed = declared.fulfilled(log.declared, log.size, log.sha256)
+            awaited[log.recipe][log.path] = Awaited(log.declared, sealed)
+    return [_unsettled(ends, awaited[ends.recipe], quiet) for ends in found]
+
+
+def indexed(tx: Connection, numbers: Iterable[int]) -> dict[int, list[Indexed]]:
+    """Return which logs of these recipes were indexed."""
+    found: dict[int, list[Indexed]] = {number: [] for number in numbers}
+    for log in store.finished(tx, found):
+        sealed = declared.fulfilled(log.declared, log.size, log.sha256)
+        found[log.recipe].append(Indexed(log.path, log.size, sealed))
+    return found
+
+
+def _unsettled(ends: Ends, awaited: Mapping[str, Awaited], quiet: float) -> Unsettled:
+    moments = [*ends.tasks.values(), *([] if ends.closes is None else [ends.closes])]
     return Unsettled(
-        recipe.id,
-        recipe.late,
-        declared.closed(recipe, None, quiet),
-        frozenset(task.id for task in recipe.tasks if task.closes is not None and task.closes <= quiet),
-        frozenset(task.id for task in recipe.tasks if task.live),
-        {log.path: log.size for log in indexed},
-        frozenset(log.path for log in indexed if declared.fulfilled(log.declared, log.size, log.sha256)),
-        {
-            log.path: Awaited(log.declared, declared.fulfilled(log.declared, log.size, log.sha256))
-            for log in known
-            if log.state is LogState.GROWING and log.declared is not None
-        },
+        ends.recipe,
+        ends.late,
+        ends.closes is not None and ends.closes <= quiet,
+        frozenset(task for task, closes in ends.tasks.items() if closes <= quiet),
+        min((moment - quiet for moment in moments if moment > quiet), default=None),
+        ends.live,
+        awaited,
     )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from attrs import evolve
 
@@ -45,12 +46,16 @@ class Watchdogs:
 
         Raises `RecipeFinished`, `RecipeNotAssigned`.
         """
-        with self._ground.change() as change:
-            found = assignment.hear(change, self._ground, self._access, caller, recipe)
+
+        def put_off(change: Change) -> None:
+            load = partial(lifecycle.recipe_with, task=None)
+            found = assignment.hear(change, self._ground, self._access, caller, recipe, load)
             lifecycle.require_live(found)
-            recipes.stop_waiting(change.tx, found.id)
+            lifecycle.go_on(change, found)
             bounded = max(-LONGEST, min(seconds, LONGEST))
             recipes.update_recipe(change.tx, found.id, watchdog=change.now + bounded)
+
+        self._ground.together(put_off)
 
     def expire(self) -> int:
         """Abort recipes that ran longer than they may, and sets all of whose watchdogs are past; return how many.

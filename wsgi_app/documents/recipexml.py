@@ -151,7 +151,7 @@ def _add_logs(parent: etree._Element, logs: Sequence[Log]) -> None:
 
 def _times(**moments: float | None) -> dict[str, str]:
     return {
-        name: datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        name: datetime.fromtimestamp(moment, UTC).isoformat(" ", "seconds").removesuffix("+00:00")
         for name, moment in moments.items()
         if moment is not None
     }

@@ -159,16 +159,18 @@ class Face:
     ) -> None:
         #: what it answers, in the order of precedence
         self.routes = tuple(routes)
-        self._map = _compiled(
+        rules = _compiled(
             tuple((route.rule, tuple(route.methods)) for route in routes), tuple((converters or {}).items())
         )
+        # to no host in particular: it is only for the way from URLs to handlers
+        self._rules = rules.bind("")
         self._refuse = refuse
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
         try:
-            place, values = self._map.bind_to_environ(environ).match()
+            place, values = self._rules.match(request.path, request.method)
             response: Response = self.routes[place].handler(request, **values)
         except (TackroomError, HTTPException) as error:
             response = self._refuse(error)
@@ -265,8 +267,12 @@ def http_headers(error: HTTPException) -> list[tuple[str, str]]:
 
 def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with JSON."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
-    return Response(body, status, headers, content_type=JSON)
+    return Response(json_body(value) + b"\n", status, headers, content_type=JSON)
+
+
+def json_body(value: object) -> bytes:
+    """Return a value as JSON, on one line without its end."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def text_response(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

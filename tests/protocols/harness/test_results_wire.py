@@ -103,13 +103,15 @@ def test_85_86_location(harness: Any, path: str, host: str) -> None:
 
 
 def test_87_directories(harness: Any, config: Config) -> None:
-    """The directories of logs are there before anyone is told where they are."""
+    """The directories of a recipe's and its tasks' logs are there before anyone can write; a result's with its first."""
     root = config.logs / str(harness.recipe)
     task = harness.tasks[0]
     assert (root / "logs").is_dir()
     assert (root / f"tasks/{task}/logs/taskout.log").is_file()
     number = harness.result(task)
-    assert (root / f"tasks/{task}/results/{number}/logs").is_dir()
+    assert not (root / f"tasks/{task}/results").exists()
+    harness.call("PUT", f"tasks/{task}/results/{number}/logs/d/a", b"x", 201)
+    assert (root / f"tasks/{task}/results/{number}/logs/d/a").read_bytes() == b"x"
 
 
 class TestLimit:

@@ -1,10 +1,15 @@
 """What a harness asks and says, logs apart: each handler decodes, calls one gateway method, encodes."""
 
+from functools import lru_cache
+
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
+from werkzeug.http import parse_accept_header
 from werkzeug.wrappers import Response
 
 from wsgi_app.clock import Clock
 from wsgi_app.core.gateway import Gateway
+from wsgi_app.core.recipes import RecipeContent
 from wsgi_app.documents import jobjson, jobvalue, recipexml
 from wsgi_app.errors import BadDocument, Invalid
 from wsgi_app.protocols import web
@@ -23,23 +28,31 @@ class Control:
 
     def get_recipe(self, request: Request, recipe: int) -> Response:
         """GET /recipes/R/: XML, or JSON for those who prefer it."""
-        wanted = request.accept_mimetypes.best_match([XML, web.JSON]) if request.headers.get("Accept") else XML
+        wanted = _wanted(request.headers.get("Accept", ""))
         if wanted is None:
             raise NotAcceptable("a recipe is application/xml or application/json")
         if wanted == web.JSON:
-            found = self._gateway.recipes.get(request.caller, recipe)
-            return web.json_response(jobvalue.recipe_document(found.recipe, found.peers, self._clock))
-        document = self._gateway.recipes.document(request.caller, recipe)
-        body = recipexml.recipe_document(
-            document.job,
-            document.recipe,
-            document.peers,
-            document.results,
-            document.logs,
-            base=self._gateway.config.public_url,
-        )
+            return self._get_json(request, recipe)
+        document = self._gateway.recipes.document(request.caller, recipe, self._xml)
         # the type exactly: with a charset behind it restraint waits for ever (harness-beaker.md 0.1)
-        return Response(body, content_type=XML)
+        return Response(document.body, content_type=XML)
+
+    def _get_json(self, request: Request, recipe: int) -> Response:
+        document = self._gateway.recipes.document(request.caller, recipe, self._unended_json)
+        left = None if document.watchdog is None else int(document.watchdog - self._clock())
+        return Response(b'%s,"watchdog":%s}\n' % (document.body, web.json_body(left)), content_type=web.JSON)
+
+    def _xml(self, content: RecipeContent) -> bytes:
+        base = self._gateway.config.public_url
+        return recipexml.recipe_document(
+            content.job, content.recipe, content.peers, content.results, content.logs, base=base
+        )
+
+    def _unended_json(self, content: RecipeContent) -> bytes:
+        """Return a recipe as JSON but for its end: how many seconds are left changes while nothing else does."""
+        value = jobvalue.recipe_document(content.recipe, content.peers, self._clock)
+        del value["watchdog"]
+        return web.json_body(value).removesuffix(b"}")
 
     def get_archive(self, request: Request, recipe: int, task: int, secret: str) -> Response:
         """GET /recipes/R/tasks/T/archive/SECRET/task.tar.gz: a command as a stock harness can fetch it."""
@@ -113,6 +126,12 @@ class Control:
         )
         below = "" if request.path.endswith("/") else "results/"
         return web.text_response(str(result.id), 201, {"Location": f"{below}{result.id}"})
+
+
+@lru_cache(maxsize=256)
+def _wanted(accept: str) -> str | None:
+    """Return the media type of a recipe that an Accept header prefers; harnesses always send the same."""
+    return parse_accept_header(accept, MIMEAccept).best_match([XML, web.JSON]) if accept else XML
 
 
 def _attributes(request: Request) -> dict[str, str]:

@@ -155,14 +155,16 @@ class TestPrefix:
 
 
 def test_87_directories(either: Recipe) -> None:
-    """mod_dav_fs makes none: a recipe's and its tasks' are there with it, a result's before its id is told."""
+    """mod_dav_fs makes none: a recipe's and its tasks' are there with it, a result's with the first log of it."""
     assert either.on_disk("logs").is_dir()
     for task in either.tasks:
         assert either.on_disk(f"tasks/{task}/logs").is_dir()
         for name in ("taskout.log", "harness.log"):
             assert either.on_disk(f"tasks/{task}/logs/{name}").is_file()
     number = either.result(either.tasks[0])
-    assert either.on_disk(f"tasks/{either.tasks[0]}/results/{number}/logs").is_dir()
+    assert not either.on_disk(f"tasks/{either.tasks[0]}/results").exists()
+    either.call("PUT", f"tasks/{either.tasks[0]}/results/{number}/logs/a", b"x", status=201)
+    assert either.on_disk(f"tasks/{either.tasks[0]}/results/{number}/logs/a").read_bytes() == b"x"
 
 
 def every(kind: type[TackroomError]) -> Iterator[type[TackroomError]]:
