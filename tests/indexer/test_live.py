@@ -70,8 +70,8 @@ class Run:
     def restart(self) -> None:
         """Forget everything, as a new process."""
         self.live = Live(self.lab.gateway, self.lab.config)
-        states = {state.recipe: state for state in self.lab.gateway.logs.unsettled()}
-        self.known = {self.recipe.id: Ongoing.begin(states[self.recipe.id], self.lab.config.logs)}
+        states = {state.recipe: state for state in self.lab.gateway.logs.survey().states}
+        self.known = {self.recipe.id: Ongoing(states[self.recipe.id])}
 
     def grow(self, content: bytes) -> None:
         """Let it grow, and read what came."""

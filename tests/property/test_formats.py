@@ -113,6 +113,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
 @given(content=made | mutated(), size=st.integers(1, 100))
 @example(content=b"    # Subtest: a\n1..2\n", size=1)
 @example(content=b"<testsuite><testcase name='a'><failure> \n", size=1)
+@example(content=b"<results><test><name>01_a</name><state>FAIL\x1b[31m</state></test>", size=1)
 def test_no_format_raises(format_: Format | ByteFormat, content: bytes, size: int) -> None:
     """Each format reads whatever it gets, its own or not."""
     lines = content.count(b"\n") + 1

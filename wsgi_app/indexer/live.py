@@ -63,7 +63,7 @@ class Live:
 
     def _read(self, recipe: Ongoing, address: LogAddress) -> bool:
         """Read the next block of a log; whether there is more. What cannot be read waits for the log's end."""
-        if recipe.closed(address):
+        if recipe.closed(address.task):
             recipe.growing.pop(address.path, None)
             return False
         try:
@@ -99,7 +99,7 @@ class Live:
         """Have stored what logs told; what is closed by now is left to the pass over the finished log."""
         for address in list(self._telling):
             recipe = recipes.get(address.recipe)
-            if recipe is None or recipe.closed(address):
+            if recipe is None or recipe.closed(address.task):
                 del self._telling[address]
         if not self._telling:
             return

@@ -29,6 +29,11 @@ def holds_logs(path: str) -> bool:
     return _DIRECTORY.fullmatch(path) is not None
 
 
+def task_of(path: str) -> int | None:
+    """Return the task to which a log belongs, by its path below `/recipes/R/`; None: it is the recipe's own."""
+    return int(path.split("/", 2)[1]) if path.startswith("tasks/") else None
+
+
 def recipe_of(path: str) -> int:
     """Return the recipe to which a directory that holds logs belongs."""
     return int(path.split("/", 1)[0])

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from attrs import define, field
 
 from wsgi_app.indexer.formats.format import Format, Line
+from wsgi_app.indexer.formats.picker import Picker
 from wsgi_app.model import Mark
 
 #: of a longer line only the beginning is looked at
@@ -24,7 +25,7 @@ HOLE = 64
 MAX_HOLES = 1000
 
 _HOLE = re.compile(rb"\0{%d,}" % HOLE)
-_NEXT = re.compile(rb"\n")
+_NEXT = Picker(re.compile(rb"\n"))
 _PAIR = struct.Struct(">QQ")
 
 
@@ -43,10 +44,10 @@ class Reader:
     #: packed big-endian unsigned 64-bit pairs: line, offset at which it begins
     offsets: bytearray = field(factory=bytearray)
     holes: list[Mark] = field(factory=list)
-    #: the expression that picks now
-    _pattern: re.Pattern[bytes] | None = None
+    #: what picks now
+    _picker: Picker | None = None
     #: the one that picks behind a line that is continued
-    _after: re.Pattern[bytes] | None = None
+    _after: Picker | None = None
     #: where the next line begins
     _offset: int = 0
     #: from which offset on the next line's is kept
@@ -70,7 +71,7 @@ class Reader:
 
     def picked(self, format_: Format) -> Iterator[Line]:
         """Yield the lines that are interesting to the format."""
-        self._pattern = format_.interesting
+        self._picker = format_.interesting
         carry, dropped = b"", 0
         for block in self._content:
             self._find_holes(block, self.lines + 1)
@@ -93,7 +94,13 @@ class Reader:
     def _lines(self, format_: Format, data: bytes, end: int) -> Iterator[Line]:
         """Yield what is interesting before `end`. Before each line stands a newline, before the first one too."""
         counted = position = 0
-        while not self.enough and self._pattern and (match := self._pattern.search(data, position, end)):
+        picker = picking = None
+        while not self.enough and self._picker:
+            if picking is None or picker is not self._picker:
+                picker, picking = self._picker, self._picker.over(data, end)
+            match = picking.next(position)
+            if match is None:
+                break
             start = data.rfind(b"\n", 0, match.end()) + 1
             position = data.find(b"\n", match.end(), end)
             position = end if position < 0 else position
@@ -115,11 +122,11 @@ class Reader:
     def _choose(self, format_: Format, line: bytes) -> None:
         """Choose what picks the next line."""
         if self._after is not None:
-            self._pattern, self._after = self._after, None
+            self._picker, self._after = self._after, None
         if format_.trigger is not None and format_.trigger in line:
-            self._pattern = format_.more
+            self._picker = format_.more
         if format_.continued is not None and format_.continued.search(line):
-            self._pattern, self._after = _NEXT, self._pattern
+            self._picker, self._after = _NEXT, self._picker
 
     def _count(self, data: bytes, begin: int, end: int) -> None:
         """Count the lines that begin there, and keep the offset of one now and then."""

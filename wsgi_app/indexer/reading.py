@@ -12,7 +12,6 @@ from pathlib import Path
 from attrs import frozen
 
 from wsgi_app.config import Config
-from wsgi_app.core.convoy import Convoy
 from wsgi_app.core.findings import Finding
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.errors import TackroomError
@@ -45,34 +44,44 @@ class Look:
         return self.ended + REST * self.seconds
 
 
+#: what came of reading a log
+Outcome = Look | OSError | TackroomError
+
+
 class Reader:
     """Reads logs, in whatever thread."""
 
     def __init__(self, gateway: Gateway, config: Config) -> None:
         self._gateway = gateway
         self._config = config
-        self._convoy = Convoy(self._record)
 
     def path(self, address: LogAddress) -> Path:
         """Where a log lies."""
         return self._config.logs / str(address.recipe) / address.path
 
-    def index(self, address: LogAddress) -> Look:
-        """Read a log whose owner has finished, bring it to the disk, record what it holds; in this order.
+    def index(self, addresses: Sequence[LogAddress]) -> list[Outcome]:
+        """Read logs whose owners have finished, bring them to the disk, record what they hold; in this order.
 
-        What several threads found at the same time is recorded together.
+        Return what came of each in turn. What is raised is everyone's: nothing is recorded.
         """
-        path = self.path(address)
-        found, stamp = index.read_stamped(path, address.name, self._config.max_parsed)
-        index.flush_file(path)
-        self._convoy.ride(Finding(address.recipe, address.path, found))
-        return Look(stamp, finished=True)
-
-    def _record(self, findings: Sequence[Finding]) -> list[bool | TackroomError]:
-        """Bring the names of logs to the disk, each directory once, and record what the logs hold."""
-        paths = [self._config.logs / str(finding.recipe) / finding.path for finding in findings]
-        index.flush_names(paths, self._config.logs)
-        return self._gateway.logs.all_indexed(findings)
+        outcomes: dict[LogAddress, Outcome] = {}
+        findings: list[Finding] = []
+        for address in addresses:
+            path = self.path(address)
+            try:
+                found, stamp = index.read_stamped(path, address.name, self._config.max_parsed)
+                index.flush_file(path)
+            except (OSError, TackroomError) as error:
+                outcomes[address] = error
+            else:
+                outcomes[address] = Look(stamp, finished=True)
+                findings.append(Finding(address.recipe, address.path, found))
+        read = [address for address in addresses if isinstance(outcomes[address], Look)]
+        index.flush_names([self.path(address) for address in read], self._config.logs)
+        for address, outcome in zip(read, self._gateway.logs.all_indexed(findings), strict=True):
+            if isinstance(outcome, TackroomError):
+                outcomes[address] = outcome
+        return [outcomes[address] for address in addresses]
 
     def look(self, address: LogAddress, declared: Declaration) -> Look:
         """Read a declared log whose owner still runs, and have it sealed when it is what was declared."""

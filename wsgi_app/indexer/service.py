@@ -6,31 +6,36 @@ and done again, and a log that is indexed twice reads as if it had been once.
 
 import contextlib
 import logging
+import os
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 
 from wsgi_app.config import Config
 from wsgi_app.core import disk, heartbeat, presence
 from wsgi_app.core.gateway import Gateway
-from wsgi_app.core.unsettled import Unsettled
+from wsgi_app.core.unsettled import Indexed, Unsettled
 from wsgi_app.errors import DiskFull, Unavailable
-from wsgi_app.indexer import place, reconcile, settle
+from wsgi_app.indexer import place, reconcile, settle, status
 from wsgi_app.indexer.backlog import Backlog
 from wsgi_app.indexer.index import Stamp
 from wsgi_app.indexer.live import Live
-from wsgi_app.indexer.ongoing import Ongoing
+from wsgi_app.indexer.ongoing import Ongoing, in_advance
 from wsgi_app.indexer.reading import Reader
-from wsgi_app.indexer.status import Status
 from wsgi_app.indexer.tree import Tree
 from wsgi_app.model import LogAddress
 
 #: how long one round waits for events, and how long it collects them
 WAIT_SECONDS = 0.1
 COLLECT_SECONDS = 0.02
-#: how often core is asked while time alone may close logs
+#: how often core is asked, at the least, about a recipe of which time alone closes logs: its clock may be set
 ASK_SECONDS = 1.0
+#: how often what logs of a recipe come to is added up while they grow
+WEIGH_SECONDS = 1.0
+#: logs whose sizes one transaction notes: more would hold up the database's other writers
+MOST_TOLD = 1000
 #: how often the disk is searched while it cannot be watched
 BLIND_SECONDS = 2.0
 #: when what core refused is tried again
@@ -59,17 +64,28 @@ class Indexer:
     def __init__(self, gateway: Gateway, config: Config) -> None:
         self._gateway = gateway
         self._config = config
+        self._root = str(config.logs)
         self._recipes: dict[int, Ongoing] = {}
+        #: those of them whose logs are still to be watched and listed; a dictionary for the order's sake
+        self._unarmed: dict[int, None] = {}
         #: logs that have changed since core was told
         self._grown: set[LogAddress] = set()
         self._reader = Reader(gateway, config)
         self._backlog = Backlog(self._reader, config.quiet_seconds)
         self._live = Live(gateway, config)
-        self._latest = -1
-        self._asked = self._changed = self._ask_from = 0.0
-        self._reconciled = 0.0
+        #: the newest event that is taken into account; None: everything is asked for anew
+        self._latest: int | None = None
+        self._ask_from = 0.0
+        #: when to ask about recipes of which time alone closes logs
+        self._closing: dict[int, float] = {}
+        #: recipes all of whose logs are closed
+        self._ending: set[int] = set()
+        #: recipes whose logs have grown since they were weighed
+        self._heavier: set[int] = set()
+        self._weigh_from = 0.0
+        # what is there is listed when it is armed
+        self._reconciled = time.monotonic()
         self._pause_until = 0.0
-        self._status = Status()
         self._heartbeat = heartbeat.Heartbeat(config.run / heartbeat.INDEXER)
         config.logs.mkdir(parents=True, exist_ok=True)
         self._tree = Tree(config.logs)
@@ -82,7 +98,7 @@ class Indexer:
     def step(self) -> None:
         """Wait a moment for something to happen, and do what there is to do."""
         self._beat()
-        hurry = self._live.busy and time.monotonic() >= self._pause_until
+        hurry = (self._live.busy or self._grown or self._unarmed) and time.monotonic() >= self._pause_until
         changes = self._tree.poll(0 if hurry else WAIT_SECONDS)
         if changes.paths:
             time.sleep(COLLECT_SECONDS)
@@ -94,8 +110,10 @@ class Indexer:
             return
         try:
             self._ask()
+            self._arm()
             self._reconcile(blind=changes.blind)
             self._tell()
+            self._weigh()
             self._live.work(self._recipes)
             self._backlog.work(self._recipes)
             self._settle()
@@ -104,48 +122,59 @@ class Indexer:
             _log.warning("%s (trying again)", why)
             self._pause_until = time.monotonic() + RETRY_SECONDS
             # whatever was not done is asked for anew
-            self._latest = -1
+            self._latest = None
 
     def _beat(self) -> None:
         # out of descriptors, what the kernel says cannot be read: the file grows old, and the work goes on
         with contextlib.suppress(OSError):
             if self._heartbeat.due:
-                self._heartbeat.beat(**self._status.take(self._recipes, self._backlog.reading, self._tree))
+                self._heartbeat.beat(**status.take(self._recipes, self._backlog, self._tree))
 
     def _ask(self) -> None:
-        """Ask core which recipes are unsettled: when something has happened, and when time may have closed logs."""
+        """Ask core what has become of recipes: of those that events tell of, and those of which time closes logs."""
         now = time.monotonic()
         if now < self._ask_from:
             return
-        latest = self._gateway.events.latest()
-        if latest != self._latest:
-            self._latest, self._changed = latest, now
-        elif not (self._recipes and now - self._asked >= ASK_SECONDS) and not self._quiet_is_over(now):
-            return
-        self._asked = now
-        states = {state.recipe: state for state in self._gateway.logs.unsettled()}
-        self._ask_from = time.monotonic() + ASK_REST * (time.monotonic() - now)
-        for number in self._recipes.keys() - states.keys():
+        due = [number for number, moment in self._closing.items() if moment <= now]
+        survey = self._gateway.logs.survey(self._latest, due)
+        found = {state.recipe: state for state in survey.states}
+        new = found.keys() - self._recipes.keys()
+        before = self._gateway.logs.indexed_before(new) if new else {}
+        for number in (self._recipes.keys() if survey.asked is None else survey.asked) - found.keys():
             self._forget(number)
-        for number, state in states.items():
-            if known := self._recipes.get(number):
-                self._take(known, state)
-            else:
-                self._recipes[number] = Ongoing.begin(state, self._config.logs)
-                # its logs come with the next round
-                self._tree.arm(number)
+        for number, state in found.items():
+            self._take(state, before.get(number, ()), now)
+        self._latest = survey.newest
+        self._ask_from = time.monotonic() + ASK_REST * (time.monotonic() - now)
 
-    def _take(self, recipe: Ongoing, state: Unsettled) -> None:
+    def _take(self, state: Unsettled, before: Iterable[Indexed], now: float) -> None:
         """Take what core says of a recipe by now; what was declared since is to be looked at."""
-        for path, awaited in state.awaited.items():
-            before = recipe.state.awaited.get(path)
-            if before is None or before.declared != awaited.declared:
-                self._grown.update(address for address in (place.address(f"{state.recipe}/{path}"),) if address)
-        recipe.state = state
+        number = state.recipe
+        if recipe := self._recipes.get(number):
+            for path, awaited in state.awaited.items():
+                known = recipe.state.awaited.get(path)
+                if known is None or known.declared != awaited.declared:
+                    self._grown.update(address for address in (place.address(f"{number}/{path}"),) if address)
+            recipe.take(state, now)
+            self._backlog.add(number)
+        else:
+            self._recipes[number] = Ongoing.begin(state, before, self._config.precreate, self._config.logs)
+            self._unarmed[number] = None
+        if state.closed:
+            self._ending.add(number)
+        else:
+            self._ending.discard(number)
+        if state.closes_in is None:
+            self._closing.pop(number, None)
+        else:
+            self._closing[number] = now + min(state.closes_in, ASK_SECONDS)
 
-    def _quiet_is_over(self, now: float) -> bool:
-        """Whether what happened last may have closed logs that count as closed only now."""
-        return self._asked < self._changed + self._config.quiet_seconds <= now
+    def _arm(self) -> None:
+        """Watch the logs of new recipes; those that are there come with the next round, and not all at once."""
+        while self._unarmed and self._tree.found < MOST_TOLD:
+            number = next(iter(self._unarmed))
+            self._tree.arm(number)
+            del self._unarmed[number]
 
     def _reconcile(self, *, blind: bool) -> None:
         """Compare with the disk: now and then, after lost events, and all the time where it cannot be watched."""
@@ -154,61 +183,86 @@ class Indexer:
             return
         for number in self._recipes:
             self._grown.update(reconcile.logs(self._config.logs, number))
+        if self._reconciled and not blind:
+            # events should have told of everything; that too is made sure of, now and then
+            self._latest = None
         self._reconciled = time.monotonic()
 
     def _tell(self) -> None:
         """Tell core how large the logs that changed have become."""
+        some = set(islice(self._grown, MOST_TOLD))
         sizes: dict[tuple[int, str], int] = {}
-        for address in self._grown:
+        now = time.monotonic()
+        for address in some:
             # a recipe that core does not name yet is armed, and so told again, when it does
-            if (recipe := self._recipes.get(address.recipe)) and self._is_log(recipe, address):
-                recipe.logs[address.path] = address
-                recipe.pending.add(address.path)
-                if address.path in recipe.state.awaited:
-                    recipe.due.add(address.path)
+            recipe = self._recipes.get(address.recipe)
+            size = None if recipe is None else self._size(recipe, address)
+            if recipe is not None and size is not None:
+                recipe.changed(address, now)
+                self._backlog.add(address.recipe)
                 self._live.grew(recipe, address)
-                sizes[address.recipe, address.path] = self._size(address) or 0
+                sizes[address.recipe, address.path] = size
         if sizes:
             self._gateway.logs.grew(sizes)
-        self._grown.clear()
+            self._heavier.update(recipe for recipe, _ in sizes)
+        self._grown -= some
 
-    def _is_log(self, recipe: Ongoing, address: LogAddress) -> bool:
-        """Whether the file is there and counts: an empty one that nobody wrote was only made in advance."""
-        size = self._size(address)
-        state = recipe.state
-        known = address.path in recipe.logs or address.path in state.indexed or address.path in state.awaited
-        in_advance = address.task is not None and address.result is None and address.name in self._config.precreate
-        return size is not None and (size > 0 or known or not in_advance)
+    def _weigh(self) -> None:
+        """Have those recipes told that they are full whose logs have become too large; they are added up for that."""
+        now = time.monotonic()
+        if self._heavier and now >= self._weigh_from:
+            self._gateway.logs.weigh(self._heavier)
+            self._heavier.clear()
+            self._weigh_from = time.monotonic() + max(WEIGH_SECONDS, ASK_REST * (time.monotonic() - now))
+
+    def _size(self, recipe: Ongoing, address: LogAddress) -> int | None:
+        """Return a log's size in bytes; None when it is gone, no file, or empty since it was only made in advance."""
+        try:
+            status = os.lstat(f"{self._root}/{address.recipe}/{address.path}")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        if in_advance(address, self._config.precreate):
+            if status.st_size > 0 or address.path in recipe.state.awaited:
+                recipe.written.add(address.path)
+            elif address.path not in recipe.written:
+                return None
+        return status.st_size
 
     def _settle(self) -> None:
         """Settle the recipes all of whose logs are indexed; what is on disk decides, once more."""
+        if self._grown:
+            # what has changed is looked at first
+            return
         now = time.monotonic()
-        for number, recipe in list(self._recipes.items()):
-            if not recipe.state.closed or recipe.later.get("", 0.0) > now:
+        for number in list(self._ending):
+            recipe = self._recipes[number]
+            if number in self._unarmed or not recipe.idle or recipe.later.get("", 0.0) > now:
                 continue
-            if not recipe.pending and self._shut(number) and self._complete(number):
+            if self._shut(recipe) and self._complete(recipe):
                 self._gateway.recipes.settle(number)
                 for directory in reconcile.directories(self._config.logs, str(number)):
                     settle.sweep(self._config.logs / directory, older=settle.RENAME_SECONDS)
                 self._forget(number)
 
-    def _shut(self, number: int) -> bool:
+    def _shut(self, recipe: Ongoing) -> bool:
         """Whether the gate was shut before, so that what is on disk now is all; if not, it is from now on."""
-        if self._gateway.recipes.shut(number):
+        if self._gateway.recipes.shut(recipe.state.recipe):
             return True
         # who got past it a moment ago opens the file first
-        self._recipes[number].later[""] = time.monotonic() + self._config.quiet_seconds
+        recipe.later[""] = time.monotonic() + self._config.quiet_seconds
         return False
 
-    def _complete(self, number: int) -> bool:
+    def _complete(self, recipe: Ongoing) -> bool:
         """Whether no log is on disk that is not indexed, and none is coming; one that is found is told."""
-        recipe = self._recipes[number]
+        number = recipe.state.recipe
         complete = not any(
             settle.uploading(self._config.logs / directory)
             for directory in reconcile.directories(self._config.logs, str(number))
         )
         for address in reconcile.logs(self._config.logs, number):
-            if not self._done(recipe, address) and self._is_log(recipe, address):
+            if not self._done(recipe, address) and self._size(recipe, address) is not None:
                 self._grown.add(address)
                 complete = False
         if not complete:
@@ -218,18 +272,14 @@ class Indexer:
     def _done(self, recipe: Ongoing, address: LogAddress) -> bool:
         """Whether the log was indexed as it is now, or is gone."""
         try:
-            return recipe.indexed.get(address.path) == Stamp.of(self._reader.path(address).lstat())
+            found = Stamp.of(os.lstat(f"{self._root}/{address.recipe}/{address.path}"))
         except (FileNotFoundError, NotADirectoryError):
             return True
+        return recipe.indexed.get(address.path) == found
 
     def _forget(self, number: int) -> None:
         self._recipes.pop(number, None)
+        self._unarmed.pop(number, None)
+        self._closing.pop(number, None)
+        self._ending.discard(number)
         self._tree.drop(number)
-
-    def _size(self, address: LogAddress) -> int | None:
-        """Return the log's size in bytes, None when it is gone or is no file."""
-        try:
-            status = self._reader.path(address).lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return status.st_size if stat.S_ISREG(status.st_mode) else None

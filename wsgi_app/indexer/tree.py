@@ -104,6 +104,11 @@ class Tree:
         self._said_blind = self._said_blind and bool(self._unwatched)
 
     @property
+    def found(self) -> int:
+        """How many logs the next poll tells of, at the least."""
+        return len(self._found.paths)
+
+    @property
     def watches(self) -> int:
         """How many directories are watched."""
         return len(self._paths)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from attrs import define, field
 
 from wsgi_app.indexer.formats.format import MAX_TEXT, Format, Found, Line, path, text
+from wsgi_app.indexer.formats.picker import Picker
 from wsgi_app.indexer.formats.prefix import COLOUR
 from wsgi_app.model import ParsedResult
 from wsgi_app.states import ResultValue
@@ -19,8 +20,15 @@ _WORDS = rb"X?PASS|X?FAIL|SKIP|ERROR"
 _COLOUR = COLOUR + rb"{0,4}"
 #: a test's status, coloured or not: word and name
 STATUS = re.compile(_COLOUR + rb"(" + _WORDS + rb")" + _COLOUR + rb": (\S.*)$")
+#: most lines are given up at their first byte
 _INTERESTING = re.compile(
-    rb"\n\r*+" + _COLOUR + rb"(?:(?:" + _WORDS + rb")" + _COLOUR + rb"(?:: \S| \S{1,250} \(exit status: )|"
+    rb"\n\r*+(?=[\x1bXPFSE#T=:A\dMm])"
+    + _COLOUR
+    + rb"(?:(?:"
+    + _WORDS
+    + rb")"
+    + _COLOUR
+    + rb"(?:: \S| \S{1,250} \(exit status: )|"
     rb"# TOTAL:|Testsuite summary for |={3}|:test-result: |(?:All )?\d{1,9} (?:of \d{1,9} )?tests? |"
     rb"Making check in |make(?:\[\d{1,3}\])?: (?:Enter|Leav)ing directory )"
 )
@@ -202,4 +210,4 @@ def _parse(lines: Iterator[Line]) -> Iterator[Found]:
     yield from check.finish()
 
 
-FORMAT = Format("automake", _detect, _INTERESTING, _parse)
+FORMAT = Format("automake", _detect, Picker(_INTERESTING), _parse)

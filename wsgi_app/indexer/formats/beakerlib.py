@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from attrs import define
 
 from wsgi_app.indexer.formats.format import Format, Found, Line, path, text
+from wsgi_app.indexer.formats.picker import Picker
 from wsgi_app.indexer.formats.prefix import COLOUR, uncoloured
 from wsgi_app.model import ParsedResult
 from wsgi_app.states import ResultValue
@@ -156,4 +157,4 @@ def _parse(lines: Iterator[Line]) -> Iterator[Found]:
     yield from journal.finish()
 
 
-FORMAT = Format("beakerlib", lambda head, name: has_journal(head), re.compile(INTERESTING), _parse)
+FORMAT = Format("beakerlib", lambda head, name: has_journal(head), Picker(re.compile(INTERESTING)), _parse)

@@ -15,7 +15,9 @@ from attrs import define, field, frozen
 
 from wsgi_app.indexer.formats import beakerlib, lava, tap
 from wsgi_app.indexer.formats.format import Format, Found, Line, path, text
+from wsgi_app.indexer.formats.picker import Picker
 from wsgi_app.indexer.formats.prefix import STAMPED, split, uncoloured
+from wsgi_app.indexer.formats.sieve import Sieve
 from wsgi_app.indexer.formats.title import title
 from wsgi_app.model import Mark, ParsedResult
 from wsgi_app.states import ResultValue
@@ -139,6 +141,15 @@ _INTERESTING = (
     rb"TAP version \d|#\d{1,4}\]|-(?:\[ (?:cut here|end trace)|-- cut here|- SError|>(?:next|prev) (?:should|is ))"
 )
 _PICKED = re.compile(_INTERESTING)
+#: one of these is in whatever that fits. Few letters begin them
+_SIEVE = Sieve.of(
+    *(b"BUG: ", b"BUG at ", b"BUG ", b"Bad mode in ", b"Kernel panic - ", b"Kernel stack ov", b"Killed process 0"),
+    *(b"Oops:", b"Oops -", b"Oops[", b"Oops [", b"OCKUP", b"INFO: ", b"Internal error: ", b"Insufficient stack "),
+    *(b"IC: double f", b"IGNAL_", b"Unable to handle k", b"Unhandled fault", b"Unhandled pref", b"Unhandled 00-bit el"),
+    *(b"Unexpected kernel B", b"UBSAN: ", b"WARNING: ", b"TAP version 0", b"#0]", b"#00]", b"#000]", b"#0000]"),
+    *(b"-[ cut here", b"-[ end trace", b"--- cut here", b"-- SError", b"->next should", b"->next is "),
+    *(b"->prev should", b"->prev is "),
+)
 _CUT = re.compile(rb"-(?:\[ (cut here|end trace)|-- cut here)")
 #: what is told twice: by a line of this role, and by a BUG or WARNING at this place; in either order
 _TWINS = {"list": b"lib/list_debug.c", "lockup": b"kernel/watchdog"}
@@ -264,7 +275,8 @@ def _detect_with_tap(head: bytes, name: str) -> bool:
     return _detect(head, name) and (tap.has_tap(head) or beakerlib.has_journal(head))
 
 
-_MORE = re.compile(_INTERESTING + b"|" + tap.INTERESTING + b"|" + beakerlib.INTERESTING)
+_TESTS = tap.INTERESTING + b"|" + beakerlib.INTERESTING
+_MORE = Picker(re.compile(_INTERESTING + b"|" + _TESTS), _SIEVE, re.compile(_TESTS))
 
-FORMAT = Format("console", _detect, _PICKED, _parse, b"TAP version ", _MORE)
+FORMAT = Format("console", _detect, Picker(_PICKED, _SIEVE), _parse, b"TAP version ", _MORE)
 FORMAT_WITH_TESTS = Format("console", _detect_with_tap, _MORE, _parse)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from attrs import frozen
 
+from wsgi_app.indexer.formats.picker import Picker
 from wsgi_app.model import Mark, ParsedResult
 
 #: a line's number, from 1, and its bytes without the newline (of a very long line: the part around what is interesting)
@@ -22,19 +23,18 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 class Format:
     """A log format that is read by lines: how it is known, which of its lines matter, and what they say.
 
-    `interesting` picks those lines out of a megabyte at a time, so it must be quick and linear; it sees a newline
-    before every line, the first one too, and may begin with it. From a line on that contains `trigger`, `more` is used
-    instead. `parse` must not raise, whatever the lines.
+    From a line on that contains `trigger`, `more` picks them and not `interesting`. `parse` must not raise, whatever
+    the lines.
     """
 
     #: None: plain text
     name: str | None
     #: from the log's first 64 KiB and its name
     detect: Callable[[bytes, str], bool]
-    interesting: re.Pattern[bytes]
+    interesting: Picker
     parse: Callable[[Iterator[Line]], Iterator[Found]]
     trigger: bytes | None = None
-    more: re.Pattern[bytes] | None = None
+    more: Picker | None = None
     #: after a line that this fits comes one that matters, whatever stands in it
     continued: re.Pattern[bytes] | None = None
 

@@ -12,11 +12,16 @@ from collections.abc import Iterator, Mapping
 from attrs import define, field
 
 from wsgi_app.indexer.formats.format import MAX_TEXT, Format, Found, Line, path, text
+from wsgi_app.indexer.formats.picker import Picker
+from wsgi_app.indexer.formats.sieve import Sieve
 from wsgi_app.model import ParsedResult
 from wsgi_app.signals import SIGNAL, measured, parameters
 from wsgi_app.states import ResultValue
 
 _ECHO = re.compile(rb"Received signal: <([A-Z]{3,32})> ?([^\n]{0,4000})")
+_PICKER = Picker(
+    re.compile(rb"<LAVA_SIGNAL_[A-Z]|Received signal: <[A-Z]"), Sieve.of(b"<LAVA_SIGNAL_", b"Received signal: <")
+)
 _HEAD = re.compile(rb"<LAVA_SIGNAL_[A-Z]{3,32}[ >]|Received signal: <[A-Z]{3,32}>")
 
 #: as long as units may be, in characters
@@ -134,6 +139,4 @@ def _parse(lines: Iterator[Line]) -> Iterator[Found]:
     yield from signals.finish()
 
 
-FORMAT = Format(
-    "lava", lambda head, name: has_signals(head), re.compile(rb"<LAVA_SIGNAL_[A-Z]|Received signal: <[A-Z]"), _parse
-)
+FORMAT = Format("lava", lambda head, name: has_signals(head), _PICKER, _parse)

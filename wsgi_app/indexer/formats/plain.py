@@ -4,14 +4,15 @@ import re
 from collections.abc import Iterator
 
 from wsgi_app.indexer.formats.format import Format, Found, Line, text
+from wsgi_app.indexer.formats.picker import Picker
+from wsgi_app.indexer.formats.sieve import Sieve
 from wsgi_app.model import Mark
 
-#: each branch begins with a letter, or a colon, that text seldom has: the expression engine skips all else, eight times
-#: as fast as with branches that begin with `[Ee]rror` or `[a-z]`
-_ERROR = re.compile(
-    rb": (?:(?<=[Ee]rror: )|(?<=fatal: )|(?<=[a-z]: )command not found)|ERROR\b|F(?:A(?:TAL|ILED)|atal)\b|"
-    rb"Traceback \(most recent call last\)|Segmentation fault|No space left on device"
-)
+#: begins with a colon, which text has seldom, and not with what stands before it
+_COLON = rb": (?:(?<=[Ee]rror: )|(?<=fatal: )|(?<=[a-z]: )command not found)"
+_WORDS = (b"Traceback (most recent call last)", b"Segmentation fault", b"No space left on device")
+_ERROR = re.compile(_COLON + rb"|ERROR\b|F(?:A(?:TAL|ILED)|atal)\b|" + b"|".join(re.escape(word) for word in _WORDS))
+_SIEVE = Sieve.of(b"ERROR", b"FATAL", b"FAILED", b"Fatal", *_WORDS)
 
 
 def _parse(lines: Iterator[Line]) -> Iterator[Found]:
@@ -20,4 +21,4 @@ def _parse(lines: Iterator[Line]) -> Iterator[Found]:
         return
 
 
-FORMAT = Format(None, lambda head, name: True, _ERROR, _parse)
+FORMAT = Format(None, lambda head, name: True, Picker(_ERROR, _SIEVE, re.compile(_COLON)), _parse)

@@ -14,8 +14,9 @@ _LEVEL = rb"(?:<\d{1,3}>)?"
 _CALLER = rb"(?: ?\[ {0,8}([TC]\d{1,9})\])?"
 _SECONDS = rb"\[ {0,8}\d{1,9}\.\d{3,9}\]"
 
-#: a syslog header or a logger's date, a level, seconds since boot, and the caller (thread or CPU): each may be missing
-PREFIX = _SYSLOG + _LEVEL + rb"(?:" + _SECONDS + _CALLER.replace(b"([", b"(?:[") + rb" ?)?"
+#: a syslog header or a logger's date, a level, seconds since boot, and the caller (thread or CPU): each may be missing.
+#: Nothing of it is given back: nobody looks for what could be a part of it
+PREFIX = rb"(?>" + _SYSLOG + _LEVEL + rb"(?:" + _SECONDS + _CALLER.replace(b"([", b"(?:[") + rb" ?)?)"
 
 #: a line that a kernel has said: it has the time since boot, or dmesg's clock, or a header that says so
 STAMPED = re.compile(

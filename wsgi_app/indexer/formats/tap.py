@@ -14,6 +14,7 @@ from attrs import define, evolve, field
 
 from wsgi_app.indexer.formats import tapline
 from wsgi_app.indexer.formats.format import Format, Found, Line, path, text
+from wsgi_app.indexer.formats.picker import Picker
 from wsgi_app.indexer.formats.prefix import STAMPED, strip
 from wsgi_app.indexer.formats.tapscope import Scopes
 from wsgi_app.model import ParsedResult
@@ -214,5 +215,11 @@ def _parse(lines: Iterator[Line]) -> Iterator[Found]:
 
 
 FORMAT = Format(
-    "tap", _detect, re.compile(INTERESTING), _parse, _STRICT, re.compile(_ANY), re.compile(tapline.CONTINUED)
+    "tap",
+    _detect,
+    Picker(re.compile(INTERESTING)),
+    _parse,
+    _STRICT,
+    Picker(re.compile(_ANY)),
+    re.compile(tapline.CONTINUED),
 )

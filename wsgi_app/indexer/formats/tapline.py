@@ -9,7 +9,7 @@ from wsgi_app.states import ResultValue
 #: columns; what stands further right is no TAP
 _MAX_INDENT = 128
 _WORDS = rb"(?:(?:not )?ok\b|1\.\.\d|#|---|\.\.\.|(?:message|error):|pragma [+-]|(?i:bail out!)|K?TAP version \d)"
-INTERESTING = rb"\n\r*+" + PREFIX + rb"[ \t]{0,%d}" % _MAX_INDENT + _WORDS
+INTERESTING = rb"\n\r*+" + PREFIX + rb"[ \t]{0,%d}+" % _MAX_INDENT + _WORDS
 #: a line of YAML whose value begins in the next one
 CONTINUED = rb"(?:message|error):[ \t]*[|>][-+0-9]{0,3}[ \t]*\r?$"
 

@@ -14,6 +14,7 @@ from attrs import define, field
 
 from wsgi_app.indexer.formats import automake
 from wsgi_app.indexer.formats.format import Format, Found, Line, path, text
+from wsgi_app.indexer.formats.picker import Picker
 from wsgi_app.model import ParsedResult
 from wsgi_app.states import ResultValue
 
@@ -172,8 +173,9 @@ class _Xml:
         """Yield the test's result. Its name comes without its group."""
         self._inside = "between"
         number, _, rest = self._name.partition("_")
-        if automake.STATUS.match(self._state + b": x") and rest:
-            value, message = automake.judge(self._state, self._reason)
+        status = automake.STATUS.match(self._state + b": x")
+        if status and rest:
+            value, message = automake.judge(status[1], self._reason)
             yield ParsedResult(path(self._group, f"{number}_{self._group}_{rest}"), value, self._line, message)
 
 
@@ -187,4 +189,4 @@ def _parse(lines: Iterator[Line]) -> Iterator[Found]:
     yield from run.finish()
 
 
-FORMAT = Format("xm-test", lambda head, name: _HEAD.search(head) is not None, _INTERESTING, _parse)
+FORMAT = Format("xm-test", lambda head, name: _HEAD.search(head) is not None, Picker(_INTERESTING), _parse)
