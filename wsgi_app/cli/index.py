@@ -41,7 +41,7 @@ def status(as_json: bool) -> None:
             "running": presence.is_present(config.run),
             "unsettled": figures.unsettled,
             "oldest_unsettled": figures.oldest_unsettled if figures.unsettled else None,
-            "late": sum(recipe.late for recipe in gateway.logs.unsettled()),
+            "late": sum(recipe.late for recipe in gateway.logs.survey().states),
             "logs": {state.value: figures.logs.get(state, 0) for state in LogState},
         }
     if as_json:

@@ -13,6 +13,7 @@ from wsgi_app.cli.place import as_owner
 from wsgi_app.cli.running import output, start, stop
 from wsgi_app.clock import SteadyClock
 from wsgi_app.config import Config
+from wsgi_app.core.bell import Bell
 from wsgi_app.core.change import Ground
 from wsgi_app.core.drift import Drift
 from wsgi_app.core.gate import Gate
@@ -59,7 +60,7 @@ def records(config: Config) -> Iterator[Finding]:
             return
         yield Finding("schema", f"schema {version}")
         database = Database(config.database)
-        clock, nobody = SteadyClock(config.clock_mark), Notifier(lambda _: News(0, ()), 1)
+        clock, nobody = SteadyClock(config.clock_mark), Notifier(lambda _: News(0, ()), 1, Bell(config.run / "news"))
         ground = Ground(config, database, Gate(config.gate), clock, nobody)
         try:
             yield _lock(config, database)
