@@ -3,7 +3,7 @@
 # make test-ansible  provisions whole machines, booted by systemd-nspawn, and uses them; root only
 # make explore  new examples for the property tests, many times as many as make test has
 # make fuzz     new inputs for the readers of what strangers send, for SECONDS (100) each; see tests/property/fuzz.py
-# make bench    what costs what, side by side in one run
+# make bench    what costs what, side by side in one run; QUICK=1: a little of it, judging nothing; ARGS="puts calls": only these
 # make soak     a fleet at work while processes are killed, for MINUTES (30); figures in build/soak.json
 # make install  the virtual environment alone
 # make check    format, lint, types, layers, httpd's configuration, documentation
@@ -42,12 +42,8 @@ fuzz:
 	PYTHONPATH=tests/support $(VENV)/python tests/property/fuzz.py $(SECONDS)
 
 bench:
-	@.ci/install --need-httpd test
-	@PYTHONPATH=tests/support $(VENV)/python tests/bench/waiters.py
-	@$(VENV)/python tests/bench/stored.py
-	@PYTHONPATH=tests/support $(VENV)/python tests/bench/readers.py
-	@PYTHONPATH=tests/support $(VENV)/python tests/bench/lists.py
-	@PYTHONPATH=tests/support $(VENV)/python tests/bench/cases.py
+	@.ci/install --need-bench test
+	@PYTHONPATH=tests/support $(VENV)/python tests/bench $(if $(QUICK),--quick) $(ARGS)
 
 soak:
 	@.ci/install --need-httpd test

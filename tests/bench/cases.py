@@ -1,11 +1,10 @@
 """What a report of 1,000 and of 100,000 results costs in each format: CPU seconds, and how far memory grows meanwhile.
 
-`make bench` runs it. Core in this process, without a server around it; a quarter of the results fail, each with its
+Core in this process, without a server around it; a quarter of the results fail, each with its
 lines of the console log. Compared with reading the results and writing nothing.
 """
 
 import multiprocessing
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,9 @@ from multiprocessing.queues import Queue
 from pathlib import Path
 
 from corelab import CoreLab, core_lab
+from figure import Figure
+from growth import Growth
+from scale import Scale
 
 from wsgi_app.core.cases import Sheet
 from wsgi_app.model import LogAddress, ParsedResult
@@ -70,35 +72,27 @@ def write(sheet: Sheet, make: Callable[[Sheet], Iterator[str]]) -> tuple[float, 
     return time.process_time() - began, size / 1e6, most - before
 
 
-def prepare(place: str, told: "Queue[list[int]]") -> None:
+def prepare(place: str, sizes: tuple[int, ...], told: "Queue[list[int]]") -> None:
     """Make the recipes, in a process whose memory is not measured, and tell their ids."""
     with core_lab(Path(place)) as lab:
-        told.put([fill(lab, size) for size in SIZES])
+        told.put([fill(lab, size) for size in sizes])
 
 
-def main() -> int:
-    """Print the table; 1 when memory grew too far."""
-    grown = 0.0
+def measure(scale: Scale) -> Iterator[Figure | Growth]:
+    """Write each format in both sizes."""
+    sizes, grown = scale.of(SIZES, (100, 1_000)), 0.0
     apart = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as place:
         told: Queue[list[int]] = apart.Queue()
-        other = apart.Process(target=prepare, args=(place, told))
+        other = apart.Process(target=prepare, args=(place, sizes, told))
         other.start()
         recipes = told.get()
         other.join()
         with core_lab(Path(place)) as lab:
-            print(f"{'format':12}" + "".join(f"{size:>12,} s   MB  grows MiB" for size in SIZES))
             sheets = [lab.gateway.cases.read(lab.admin, [recipe]) for recipe in recipes]
             for name, make in FORMATS.items():
-                line = f"{name:12}"
-                for sheet in sheets:
-                    seconds, size, growth = write(sheet, make)
-                    line += f"{seconds:14.2f}{size:5.1f}{growth:11.1f}"
-                    grown = max(grown, growth)
-                print(line)
-    print(f"memory grows by {grown:.1f} MiB at most (bar {BAR})")
-    return int(grown > BAR)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+                written = [write(sheet, make) for sheet in sheets]
+                grown = max(grown, *(growth for _, _, growth in written))
+                yield Growth(f"report: {name}", "s", sizes, tuple(cpu for cpu, _, _ in written), sized="results")
+                yield Figure(f"report of {sizes[-1]:,} results: {name}", written[-1][1], more=False, unit="MB")
+    yield Figure("a report: memory grows by", grown, bar=BAR, more=False, unit="MiB")

@@ -1,19 +1,21 @@
-"""Lists over 100,000 jobs: what pages and counts cost, in milliseconds, and how that compares with 1,000 jobs.
+"""Lists over 100,000 jobs / over 1,000: what pages and counts cost.
 
-`make bench` runs it. Core in this process, without HTTP: compared are the medians for an administrator, and for a
+Core in this process, without HTTP: compared are the medians for an administrator, and for a
 stranger, who sees what is public.
 """
 
 import shutil
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from attrs import define, field
+from figure import Figure
+from growth import Growth
+from scale import Scale
 from stock import FIRST, STEP, fill
 
 from wsgi_app.conditions import AllOf, AnyOf, Condition, Order, Where
@@ -95,40 +97,35 @@ def counted(stand: Stand, ask: Ask, caller: Caller) -> None:
     stand.gateway.listing.count(caller, ask[0])
 
 
-def took(call: Callable[[], object]) -> float:
+def took(call: Callable[[], object], rounds: int) -> float:
     """Return the median of how long a call takes, in milliseconds."""
     times = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         begun = time.perf_counter()
         call()
         times.append((time.perf_counter() - begun) * 1000)
     return statistics.median(times)
 
 
-def main() -> int:
-    """Measure, print the table, and tell by the exit status whether the bar is met."""
-    stands = [Stand(number) for number in STORED]
-    asked = [lists(number) for number in STORED]
+def measure(scale: Scale) -> Iterator[Figure | Growth]:
+    """Measure each list, as administrator over both numbers of jobs, and as a stranger over the larger."""
+    sizes, rounds = scale.of((STORED, ROUNDS), ((100, 1_000), 1))
+    few, many = (Stand(number) for number in sizes)
     worst = 0.0
     try:
-        for stand in stands:
-            stand.open()
-        print(f"{'lists over 100,000 jobs':<28}{'ms, a page of ' + str(PAGE):>24}{'ms, its count':>24}")
-        print(f"{'(1,000 beside it)':<28}" + f"{'admin':>8}{'public':>8}{'1,000':>8}" * 2)
-        for name in asked[0]:
-            many, few = asked[1][name], asked[0][name]
-            asks = [(stands[1], many, stands[1].admin), (stands[1], many, STRANGER), (stands[0], few, stands[0].admin)]
-            pages = [took(partial(paged, stand, ask, caller)) for stand, ask, caller in asks]
-            figures = [*pages, *(took(partial(counted, stand, ask, caller)) for stand, ask, caller in asks)]
-            print(f"{name:<28}" + "".join(f"{figure:>8.1f}" for figure in figures))
-            if name not in UNBOUNDED:
-                worst = max(worst, *figures)
+        few.open()
+        many.open()
+        asked = lists(many.stored)
+        for name, ask in lists(few.stored).items():
+            for what, call in (("a page", paged), ("its count", counted)):
+                small = took(partial(call, few, ask, few.admin), rounds)
+                large = took(partial(call, many, asked[name], many.admin), rounds)
+                public = took(partial(call, many, asked[name], STRANGER), rounds)
+                yield Growth(f"{name}, {what}", "ms", sizes, (small, large), sized="jobs stored")
+                yield Figure(f"{name}, {what}, for a stranger", public, more=False, unit="ms")
+                if name not in UNBOUNDED:
+                    worst = max(worst, large, public)
     finally:
-        for stand in stands:
+        for stand in (few, many):
             stand.close()
-    print(f"the slowest of those with a bar: {worst:.1f} ms, bar {BAR:.0f} ms")
-    return 1 if worst > BAR else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    yield Figure("the slowest list that has a bar", worst, bar=BAR, more=False, unit="ms")

@@ -1,29 +1,26 @@
-"""What 50 readers that follow a log of 100,000 lines cost, and cost others: through Apache, as lavacli asks for it.
+"""50 readers that follow a log of 100,000 lines / one: what a poll costs, and what becomes of other calls.
 
-`make bench` runs it. One Tackroom, one task whose console log has 100,000 lines; first one reader and then 50 read all
-of it at once; then it grows by a thousand lines a second, while one, and then 50, follow it as lavacli does, every five
-seconds. Printed are how long polls take, what they cost the server's processors, and how many other calls a process of
-its own makes beside them. Every reader must have every line once; the exit status is 1 when a poll costs more beside 49
-others than alone, or not far less than reading it all (no poll is to read the log again), when one in a hundred takes
-longer than half a second, or when the others are held up.
+A whole Tackroom, one task whose console log has 100,000 lines; first one reader and then 50 read all of it at once;
+then it grows by a thousand lines a second, while one, and then 50, follow it as lavacli does, every five seconds. Other
+calls are those of a process of its own. Every reader must have every line once.
 """
 
 import base64
 import http.client
 import multiprocessing
-import os
 import statistics
-import sys
 import threading
 import time
 import xmlrpc.client
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from attrs import define, field
+from figure import Figure
 from lab import Lab, running_lab
+from sampling import Sampler, of_lab
+from scale import Scale
 
 LINES = 100_000
 READERS = 50
@@ -36,9 +33,9 @@ PAUSE = 5.0
 BAR = 1.5
 #: and that part of what reading all lines costs
 PART = 0.1
-#: other calls keep this part of their speed, and 99 of 100 polls take so many seconds at most
+#: other calls keep this part of their speed, and 99 of 100 polls take so many milliseconds at most
 OTHERS = 0.8
-SLOWEST = 0.5
+SLOWEST = 500
 LINE = b"[   12.345678] usb 1-1: new high-speed USB device number 2 using xhci_hcd\n"
 
 
@@ -53,7 +50,7 @@ class Writer:
     lines: int = 0
     stop: threading.Event = field(factory=threading.Event)
 
-    def begin(self) -> None:
+    def begin(self, lines: int) -> None:
         """Let it run, and write what is there at first."""
         recipe = self.lab.job({"name": "talks"})["recipe_sets"][0]["recipes"][0]
         self.recipe, self.key = recipe["id"], self.lab.claim()["key"]
@@ -61,7 +58,7 @@ class Writer:
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         assert self.lab.call("POST", task + "status", b"status=Running", form, self.key).status < 300
         self.path = task + "logs/taskout.log"
-        self.write(LINES)
+        self.write(lines)
 
     def write(self, lines: int) -> None:
         """Write so many lines more."""
@@ -98,12 +95,12 @@ class Reader:
         self.seen += new
         return new
 
-    def follow(self, until: float, delay: float = 0.0) -> None:
-        """Ask again and again until then, from after a delay on: people do not begin all at once."""
-        time.sleep(delay)
+    def follow(self, until: float, pause: float, delay: float) -> None:
+        """Ask again and again until then, from after a part of a pause on: people do not begin all at once."""
+        time.sleep(delay * pause)
         while time.monotonic() < until:
             self.poll()
-            time.sleep(PAUSE)
+            time.sleep(pause)
 
 
 @define
@@ -149,26 +146,17 @@ def together(work: list[Callable[[], object]]) -> float:
     return time.perf_counter() - began
 
 
-def cost(lab: Lab) -> float:
-    """Return the processor time that the web's processes have used, in seconds."""
-    ticks = 0
-    for pid in lab.pids("gunicorn"):
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(after_name[11]) + int(after_name[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def followed(lab: Lab, writer: Writer, readers: list[Reader]) -> float:
-    """Let them follow while the log grows; return what a poll cost, in seconds of a processor."""
+def followed(lab: Lab, writer: Writer, readers: list[Reader], seconds: float) -> float:
+    """Let them follow while the log grows; return what a poll cost, in milliseconds of a processor."""
     for reader in readers:
         reader.poll()
         reader.took = []
     writer.stop.clear()
     growing = threading.Thread(target=writer.grow)
     growing.start()
-    before, end = cost(lab), time.monotonic() + SECONDS
-    together([partial(one.follow, end, PAUSE * place / len(readers)) for place, one in enumerate(readers)])
-    after = cost(lab)
+    end, pause = time.monotonic() + seconds, min(PAUSE, seconds / 2)
+    with Sampler(of_lab(lab)) as sampler:
+        together([partial(one.follow, end, pause, place / len(readers)) for place, one in enumerate(readers)])
     polls = sum(len(reader.took) for reader in readers)
     writer.stop.set()
     growing.join()
@@ -176,7 +164,7 @@ def followed(lab: Lab, writer: Writer, readers: list[Reader]) -> float:
         reader.poll()
         # the record of the task's begin, and the lines
         assert reader.seen == 1 + writer.lines, (reader.seen, writer.lines)
-    return (after - before) / polls
+    return sampler.cpu("gunicorn") / polls * 1000
 
 
 def slowest(took: list[float]) -> float:
@@ -184,42 +172,29 @@ def slowest(took: list[float]) -> float:
     return sorted(took)[max(0, -(-len(took) * 99 // 100) - 1)]
 
 
-def shown(what: str, took: list[float], each: float) -> None:
-    """Print what polls took, and what each of them cost."""
-    figures = f"{statistics.median(took) * 1000:>10.1f}{slowest(took) * 1000:>10.1f}{each * 1000:>12.2f}"
-    print(f"{what:<36}{figures}{len(took):>8}")
-
-
-def main() -> int:
-    """Measure, print, and tell by the exit status whether the bars are met."""
+def measure(scale: Scale) -> Iterator[Figure]:
+    """Measure one and many, first reading all, then following."""
+    seconds = scale.of(SECONDS, 0.4)
     with running_lab("apache") as lab:
         writer = Writer(lab)
-        writer.begin()
-        readers = [Reader(lab, writer.recipe) for _ in range(READERS)]
+        writer.begin(scale.of(LINES, 2_000))
+        readers = [Reader(lab, writer.recipe) for _ in range(scale.of(READERS, 4))]
         alone = Reader(lab, writer.recipe)
-        print(f"{'ms a poll':<36}{'median':>10}{'99 %':>10}{'processor':>12}{'polls':>8}")
-        for what, some in (("one reader", [alone]), (f"{READERS} at once", readers)):
-            before = cost(lab)
-            together([reader.poll for reader in some])
-            whole = (cost(lab) - before) / len(some)
-            shown(f"{LINES:,} lines, {what}", [reader.took[0] for reader in some], whole)
+        for what, some in (("one", [alone]), ("many at once", readers)):
+            with Sampler(of_lab(lab)) as sampler:
+                together([reader.poll for reader in some])
+            whole = sampler.cpu("gunicorn") / len(some) * 1000
+            took = [reader.took[0] * 1000 for reader in some]
+            yield Figure(f"reading {writer.lines:,} lines, {what}", statistics.median(took), more=False, unit="ms")
         costs, rates = [], []
         others = Others(lab, writer.recipe)
-        for what, some in (("one follower", [alone]), (f"{READERS} followers", readers)):
-            costs.append(followed(lab, writer, some))
-            shown(f"new lines, {what}", [took for reader in some for took in reader.took], costs[-1])
+        for some in ([alone], readers):
+            costs.append(followed(lab, writer, some, seconds))
             # again: what others cost is not to count as theirs
-            rates.append(others.beside(partial(followed, lab, writer, some)))
-        late = slowest([took for reader in readers for took in reader.took])
-    one, many = costs
-    kept = rates[1] / rates[0]
-    print(f"a poll of {READERS} / of one {many / one:.2f} (bar {BAR}); / reading all {many / whole:.3f} (bar {PART})")
-    print(
-        f"other calls with {READERS} / with one {kept:.2f} (bar {OTHERS}): {rates[1]:.0f} and {rates[0]:.0f} a second"
-    )
-    met = many <= one * BAR and many <= whole * PART and kept >= OTHERS and late <= SLOWEST
-    return 0 if met else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+            rates.append(others.beside(partial(followed, lab, writer, some, seconds)))
+        took = [took * 1000 for reader in readers for took in reader.took]
+    yield Figure("CPU of a follower's poll: one of many / alone", costs[1], costs[0], bar=BAR, more=False, unit="ms")
+    yield Figure("CPU of a follower's poll / of reading it all", costs[1], whole, bar=PART, more=False, unit="ms")
+    yield Figure("a follower's poll, one of many", statistics.median(took), more=False, unit="ms")
+    yield Figure("a follower's poll: 99 of 100 within", slowest(took), bar=SLOWEST, more=False, unit="ms")
+    yield Figure("other calls beside many followers / beside one", rates[1], rates[0], bar=OTHERS, unit="/s")

@@ -1,22 +1,23 @@
-"""What a ConTest job costs with 10, 1,000 and 100,000 jobs stored, side by side, and their ratios.
+"""What a ConTest job costs with 10, 1,000 and 100,000 jobs stored.
 
-`make bench` runs it. The application in this process, without a server around it: each round makes a job, asks for it,
-lists what runs, lets a harness work through it, and stops another; compared are the medians, in milliseconds.
+The application in this process, without a server around it: each round makes a job, asks for it, lists what runs, lets
+a harness work through it, and stops another; compared are the medians.
 """
 
 import json
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from attrs import define, field
+from growth import Growth
+from scale import Scale
 from sqlalchemy import insert
 from webtest import TestApp
 
@@ -157,29 +158,19 @@ def renumbered(table: Any, row: dict[str, Any], renamed: dict[int, int]) -> dict
     return {column: renamed.get(value, value) if column in named else value for column, value in row.items()}
 
 
-def main() -> int:
-    """Measure, print the table, and tell by the exit status whether the bar is met."""
-    stands = [Stand(number) for number in STORED]
+def measure(scale: Scale) -> Iterator[Growth]:
+    """Measure round by round, side by side: what disturbs the machine disturbs all of them."""
+    sizes = scale.of(STORED, (10, 100))
+    stands = [Stand(number) for number in sizes]
     try:
         for stand in stands:
             stand.open()
-        for _ in range(ROUNDS):
-            # side by side: what disturbs the machine disturbs all of them
+        for _ in range(scale.of(ROUNDS, 3)):
             for stand in stands:
                 stand.round()
     finally:
         for stand in stands:
             stand.close()
-    head = "".join(f"{number:>12,}" for number in STORED)
-    print(f"{'ms with so many jobs stored':<28}{head}{'ratio':>8}{'bar':>6}")
-    worst = 0.0
     for what in stands[0].took:
-        medians = [statistics.median(stand.took[what]) for stand in stands]
-        ratio = medians[-1] / medians[0]
-        worst = max(worst, ratio)
-        print(f"{what:<28}" + "".join(f"{value:>12.2f}" for value in medians) + f"{ratio:>8.2f}{BAR:>6.2f}")
-    return 1 if worst > BAR else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        medians = tuple(statistics.median(stand.took[what]) for stand in stands)
+        yield Growth(f"ConTest: {what}", "ms", sizes, medians, BAR, sized="jobs stored")

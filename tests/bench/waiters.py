@@ -1,23 +1,23 @@
-"""What 500 recipes that wait in sync cost the others: rates without and with them, side by side, through Apache.
+"""What 500 recipes that wait in sync cost the others: rates with them / without, through Apache.
 
-`make bench` runs it. One Tackroom, one set of 501 recipes; each round measures every kind of call for a while without
-waiters, then while 500 recipes wait for the last, which then arrives: every waiter must be answered. Compared are the
-medians over the rounds; the exit status is 1 when a ratio is below the bar.
+One Tackroom, one set of 501 recipes; each round measures every kind of call for a while without waiters, then while 500
+recipes wait for the last, which then arrives: every waiter must be answered. Compared are the medians over the rounds.
 """
 
 import asyncio
-import http.client
 import json
 import statistics
-import sys
 import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 from attrs import define, frozen
+from figure import Figure
 from lab import Lab, running_lab
+from load import wrk
+from sampling import Sampler, of_lab
+from scale import Scale
 from waiting import until
 
 WAITERS = 500
@@ -27,8 +27,6 @@ SECONDS = 1.5
 CALLERS = 4
 #: design.md section 6 and issue 3: the others keep this part of their speed
 BAR = 0.8
-
-CHUNK = b"x" * 4096
 
 
 @frozen
@@ -94,9 +92,9 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return int(head.split()[1]), await reader.readexactly(length)
 
 
-def set_up(lab: Lab) -> tuple[list[Recipe], Recipe, Recipe]:
+def set_up(lab: Lab, waiting: int) -> tuple[list[Recipe], Recipe, Recipe]:
     """Make the recipes that wait, and the two that make the other calls."""
-    names = [f"s{number}" for number in range(WAITERS + 3)]
+    names = [f"s{number}" for number in range(waiting + 3)]
     for name in names:
         lab.post("/systems/", {"name": name})
     everyone = [{"system": name, "tasks": [{"name": "t"}]} for name in names]
@@ -111,96 +109,53 @@ def _recipe(lab: Lab, value: dict[str, Any]) -> Recipe:
     return Recipe(value["id"], value["tasks"][0]["id"], lab.post(f"/recipes/{value['id']}/key", {})["key"])
 
 
-def kinds(recipe: Recipe, reporting: Recipe) -> dict[str, Callable[[http.client.HTTPConnection], int]]:
-    """Return what is measured, by name: one call on a connection, which returns the status."""
-    base, key = f"/recipes/{recipe.id}/", {"Authorization": f"Bearer {recipe.key}"}
-    form = {**key, "Content-Type": "application/x-www-form-urlencoded"}
-    chunk = {**key, "Content-Range": f"bytes 0-{len(CHUNK) - 1}/*"}
-    log = f"{base}tasks/{recipe.task}/logs/taskout.log"
-
-    def call(method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Callable[..., int]:
-        def made(connection: http.client.HTTPConnection) -> int:
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            response.read()
-            return response.status
-
-        return made
-
+def kinds(lab: Lab, recipe: Recipe, reporting: Recipe) -> dict[str, tuple[str, str, tuple[str, ...]]]:
+    """Return what is measured, by name: a script of lua/, a path, and what the script is told."""
+    base, key = f"/recipes/{recipe.id}/", f"Bearer {recipe.key}"
+    for number in range(CALLERS):
+        first = lab.call("PUT", f"{base}tasks/{recipe.task}/logs/{number}", b"\n", key=recipe.key)
+        assert first.status == 201, first
+    # of another recipe: a document tells all results
+    results = f"/recipes/{reporting.id}/tasks/{reporting.task}/results/"
     return {
-        "PUT 4 KiB": call("PUT", log, CHUNK, chunk),
-        "GET recipe": call("GET", base, None, key),
-        "POST watchdog": call("POST", f"{base}watchdog", b"seconds=3600", form),
-        # of another recipe: a document tells all results
-        "POST result": call(
-            "POST",
-            f"/recipes/{reporting.id}/tasks/{reporting.task}/results/",
-            b"result=Pass&path=/a",
-            {**form, "Authorization": f"Bearer {reporting.key}"},
-        ),
+        "PUT 4 KiB": ("put", f"{base}tasks/{recipe.task}/logs/", ("4096", "256", key)),
+        "GET recipe": ("get", base, (key,)),
+        "POST watchdog": ("post", f"{base}watchdog", (key, "seconds=3600")),
+        "POST result": ("post", results, (f"Bearer {reporting.key}", "result=Pass&path=/a")),
     }
 
 
-def rate(lab: Lab, call: Callable[[http.client.HTTPConnection], int]) -> float:
-    """Return how many calls a second `CALLERS` connections make, each one after the other."""
-    counts = [0] * CALLERS
-    end = time.monotonic() + SECONDS
-
-    def work(place: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", lab.port, timeout=60)
-        while time.monotonic() < end:
-            status = call(connection)
-            assert status < 300, status
-            counts[place] += 1
-        connection.close()
-
-    begun = time.monotonic()
-    workers = [threading.Thread(target=work, args=(place,)) for place in range(CALLERS)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return sum(counts) / (time.monotonic() - begun)
-
-
-def resident(lab: Lab) -> float:
-    """Return the memory of the web's processes together, in MiB."""
-    total = 0
-    for pid in lab.pids("gunicorn"):
-        with Path(f"/proc/{pid}/status").open() as file:
-            total += sum(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
-    return total / 1024
-
-
-def main() -> int:
-    """Measure, print the table, and return the exit status."""
+def measure(scale: Scale) -> Iterator[Figure]:
+    """Measure round by round."""
+    seconds, waiting = scale.of(SECONDS, 0.2), scale.of(WAITERS, 10)
     with running_lab("apache", TACKROOM_MAX_RESULTS="0") as lab:
-        crowd, single, reporting = set_up(lab)
+        crowd, single, reporting = set_up(lab, waiting)
         last = crowd.pop()
-        calls = kinds(single, reporting)
+        calls = kinds(lab, single, reporting)
+
+        def rate(name: str) -> float:
+            script, path, words = calls[name]
+            load = wrk(lab.url + path, script, CALLERS, seconds, *words, threads=CALLERS)
+            assert not load.refused, (name, load)
+            return load.rate
+
         rates: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in calls}
-        for number in range(ROUNDS):
-            for name, call in calls.items():
-                rates[name][0].append(rate(lab, call))
+        sampler = Sampler(of_lab(lab))
+        for number in range(scale.of(ROUNDS, 1)):
+            for name in calls:
+                rates[name][0].append(rate(name))
             waiters = Waiters(lab, crowd, f"round-{number}")
             waiters.start()
-            for name, call in calls.items():
-                rates[name][1].append(rate(lab, call))
-            memory = resident(lab)
+            with sampler:
+                for name in calls:
+                    rates[name][1].append(rate(name))
             begun = time.monotonic()
             lab.call("PUT", f"/recipes/{last.id}/sync/round-{number}", key=last.key)
             waiters.join()
             woken = time.monotonic() - begun
-            assert waiters.reached == WAITERS, waiters.reached
-        print(f"{WAITERS} recipes wait in sync; calls a second, {CALLERS} callers, median of {ROUNDS} rounds")
-        print(f"{'':16}{'alone':>10}{'with them':>12}{'ratio':>8}")
-        ratios = []
-        for name, (alone, beside) in rates.items():
-            ratios.append(statistics.median(beside) / statistics.median(alone))
-            print(f"{name:16}{statistics.median(alone):10.0f}{statistics.median(beside):12.0f}{ratios[-1]:8.2f}")
-        print(f"all were answered {woken:.1f} s after the last arrived; gunicorn's processes have {memory:.0f} MiB")
-    return int(min(ratios) < BAR)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+            assert waiters.reached == waiting, waiters.reached
+    for name, (alone, beside) in rates.items():
+        found = statistics.median(beside), statistics.median(alone)
+        yield Figure(f"{name}: with {waiting} waiters / without", *found, bar=BAR, unit="/s")
+    yield Figure(f"{waiting} waiters: all answered after the last came", woken, more=False, unit="s")
+    yield Figure(f"{waiting} waiters: gunicorn's processes", sampler.used["gunicorn"].shared, more=False, unit="MiB")
