@@ -12,14 +12,19 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from attrs import define, field, frozen
-from forking import forking
+from forking import Forked, forking
 from waiting import until
 
 #: whom root's servers run as
 SERVICE = "www-data"
+#: what the processes of a lab import, beside the command; not gunicorn, which looks at its import whose it is
+PROGRAM = (
+    *("wsgi_app.wsgi", "wsgi_app.services.inherited", "wsgi_app.services.server", "wsgi_app.services.timer"),
+    *("wsgi_app.services.routes", "wsgi_app.indexer.service", "wsgi_app.store.migrations", "wsgi_app.store.soundness"),
+)
 
 
 def free_port() -> int:
@@ -59,7 +64,7 @@ class Lab:
     front: str
     environ: dict[str, str] = field(factory=dict)
     port: int = field(factory=free_port)
-    process: "subprocess.Popen[str] | None" = None
+    process: "subprocess.Popen[str] | Forked | None" = None
     #: what goes before its commands: they run on a disk of its own
     within: Sequence[str] = ()
     #: what it said
@@ -83,24 +88,7 @@ class Lab:
         """Start it and wait until it listens."""
         before = self.said.read_text() if self.said.exists() else ""
         with self.said.open("a") as output:
-            self.process = subprocess.Popen(
-                [
-                    *self.within,
-                    *tackroom(),
-                    "serve",
-                    "--data",
-                    str(self.data),
-                    "--listen",
-                    f"127.0.0.1:{self.port}",
-                    "--httpd",
-                    self.front,
-                ],
-                env=self.environment(),
-                stdout=output,
-                stderr=output,
-                text=True,
-                start_new_session=True,
-            )
+            self.process = self._serve(output)
         process = self.process
 
         def listening() -> bool:
@@ -108,6 +96,25 @@ class Lab:
             return "Tackroom listening on " in self.said.read_text()[len(before) :]
 
         until(listening, "Tackroom listening", 60)
+
+    def _serve(self, output: IO[str]) -> "subprocess.Popen[str] | Forked":
+        words = ["serve", "--data", str(self.data), "--listen", f"127.0.0.1:{self.port}", "--httpd", self.front]
+        # the bench tells what a start takes, and who uses how much memory
+        if self._forkable() and "PYTEST_CURRENT_TEST" in os.environ:
+            program = forking(sys.executable, "wsgi_app.cli.main", "main", PROGRAM)
+            return program.start(["tackroom", *words], self.environment(), output)
+        return subprocess.Popen(
+            [*self.within, *tackroom(), *words],
+            env=self.environment(),
+            stdout=output,
+            stderr=output,
+            text=True,
+            start_new_session=True,
+        )
+
+    def _forkable(self) -> bool:
+        """Whether nothing is to be different for an interpreter that starts: its disk, or what it looks at."""
+        return not self.within and all(name.startswith("TACKROOM_") for name in self.environ)
 
     def words(self) -> str:
         """Return what its processes have said."""
@@ -135,10 +142,9 @@ class Lab:
     def command(self, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run `tackroom` with these words against it."""
         environ = {**self.environment(), "TACKROOM_URL": self.url, "TACKROOM_TOKEN": self.token}
-        if not self.within and all(name.startswith("TACKROOM_") for name in self.environ):
+        if self._forkable():
             done = forking(sys.executable, "wsgi_app.cli.main", "main").run(["tackroom", *words], environ, 100)
         else:
-            # on a disk of its own, or in surroundings that an interpreter looks at when it starts
             done = subprocess.run(
                 [*self.within, *tackroom(), *words],
                 env=environ,

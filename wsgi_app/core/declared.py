@@ -43,7 +43,7 @@ def seals(tx: Connection, recipe: Recipe, now: float) -> set[str]:
         return set()
     return {
         gate.sealed_name(parse_path(recipe.id, log.path))
-        for log in logs.standings(tx, [recipe.id])
+        for log in logs.standings(tx, recipe.id)
         if fulfilled(log.declared, log.size, log.sha256)
     }
 

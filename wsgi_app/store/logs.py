@@ -5,11 +5,11 @@ from itertools import islice
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from wsgi_app.model import Declaration, Log, LogAddress, LogIndex, Mark
 from wsgi_app.states import LogState
-from wsgi_app.store.schema import logs, recipes, tasks
+from wsgi_app.store.schema import logs, recipes
 
 #: values in one statement
 PORTION = 500
@@ -131,23 +131,13 @@ def count_by_state(tx: Connection, recipe: int | None = None) -> dict[LogState, 
     return {state: found.get(state, 0) for state in LogState}
 
 
-def standings(tx: Connection, recipes: Iterable[int]) -> list[Standing]:
-    """Return how far all registered logs of these recipes are."""
-    return _standings(tx, logs.c.recipe.in_(list(recipes)))
-
-
-def standings_of(tx: Connection, recipe: int, paths: Iterable[str]) -> list[Standing]:
-    """Return how far those of a recipe's logs with these paths are that are registered."""
-    found: list[Standing] = []
-    for some in _portions(paths):
-        found += _standings(tx, and_(logs.c.recipe == recipe, logs.c.path.in_(some)))
-    return found
-
-
-def telling(tx: Connection, recipes: Iterable[int]) -> list[Standing]:
-    """Return how far the logs of these recipes are that are not just growing: finished, damaged, or declared."""
-    declared = or_(logs.c.declared_size.is_not(None), logs.c.declared_sha256.is_not(None))
-    return _standings(tx, and_(logs.c.recipe.in_(list(recipes)), or_(logs.c.state != LogState.GROWING, declared)))
+def standings(tx: Connection, recipe: int) -> list[Standing]:
+    """Return how far all registered logs of a recipe are."""
+    names = ("recipe", "path", "state", "size", "sha256", "declared_size", "declared_sha256")
+    return [
+        Standing(row.recipe, row.path, LogState(row.state), row.size, row.sha256, _declaration(row))
+        for row in tx.execute(select(*(logs.c[name] for name in names)).where(logs.c.recipe == recipe))
+    ]
 
 
 def growing(tx: Connection, wanted: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
@@ -160,12 +150,6 @@ def growing(tx: Connection, wanted: Iterable[tuple[int, str]]) -> set[tuple[int,
         rows = tx.execute(query.where(logs.c.recipe.in_(set(numbers)), logs.c.path.in_(set(paths))))
         found.update(some & {(row.recipe, row.path) for row in rows})
     return found
-
-
-def tasks_of(tx: Connection, recipes: Iterable[int]) -> Mapping[int, int]:
-    """Return task id to recipe id for all tasks of these recipes."""
-    query = select(tasks.c.id, tasks.c.recipe).where(tasks.c.recipe.in_(list(recipes)))
-    return {row.id: row.recipe for row in tx.execute(query)}
 
 
 def delete_growing(tx: Connection, recipe: int) -> None:
@@ -183,13 +167,6 @@ def set_declared(tx: Connection, recipe: int, path: str, declared: Declaration) 
     set_log(tx, recipe, path, declared_size=declared.size, declared_sha256=declared.sha256, sha256=None)
 
 
-def set_sizes(tx: Connection, recipe: int, sizes: Mapping[str, int]) -> None:
-    """Note how large logs of a recipe are."""
-    if sizes:
-        query = update(logs).where(logs.c.recipe == recipe, logs.c.path == bindparam("of")).values(size=bindparam("to"))
-        tx.execute(query, [{"of": path, "to": size} for path, size in sizes.items()])
-
-
 def set_indexes(tx: Connection, found: Sequence[tuple[LogAddress, LogIndex, LogState]]) -> None:
     """Store what indexing logs found, their results apart."""
     if found:
@@ -205,14 +182,6 @@ def holds_index(tx: Connection, recipe: int, path: str, index: LogIndex, state: 
     """Return whether that is what is stored already."""
     row = tx.execute(select(logs).where(logs.c.recipe == recipe, logs.c.path == path)).one_or_none()
     return row is not None and all(getattr(row, name) == value for name, value in _index_values(index, state).items())
-
-
-def _standings(tx: Connection, where: ColumnElement[bool]) -> list[Standing]:
-    names = ("recipe", "path", "state", "size", "sha256", "declared_size", "declared_sha256")
-    return [
-        Standing(row.recipe, row.path, LogState(row.state), row.size, row.sha256, _declaration(row))
-        for row in tx.execute(select(*(logs.c[name] for name in names)).where(where))
-    ]
 
 
 def _portions(paths: Iterable[str]) -> Iterator[tuple[str, ...]]:

@@ -103,7 +103,7 @@ def test_85_86_location(harness: Any, path: str, host: str) -> None:
 
 
 def test_87_directories(harness: Any, config: Config) -> None:
-    """The directories of a recipe's and its tasks' logs are there before anyone can write; a result's with its first."""
+    """Directories of a recipe's and its tasks' logs are there before anyone can write; a result's with its first."""
     root = config.logs / str(harness.recipe)
     task = harness.tasks[0]
     assert (root / "logs").is_dir()

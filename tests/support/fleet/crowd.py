@@ -30,7 +30,7 @@ class Crowd:
 
 def upload(lab: Lab, count: int, seconds: float) -> Crowd:
     """Send so many logs as fast as they are taken, for at most so long; wait until they are indexed."""
-    recipes = [_recipe(lab, number) for number in range(-(-count // EACH))]
+    recipes = [running(lab, f"tiny-{number}") for number in range(-(-count // EACH))]
     end = time.monotonic() + seconds
 
     def logs() -> Iterator[Tiny]:
@@ -52,8 +52,8 @@ def upload(lab: Lab, count: int, seconds: float) -> Crowd:
     return Crowd(flooded.seconds, time.monotonic() - begun, flooded.statuses, finished)
 
 
-def _recipe(lab: Lab, number: int) -> Any:
-    system = f"tiny-{number}"
+def running(lab: Lab, system: str) -> Any:
+    """Let a recipe of one task run on a system that is made for it, and return it."""
     lab.job({"name": "tiny", "command": ["true"]}, system=system)
     recipe = lab.claim(system)
     path = f"/recipes/{recipe['id']}/tasks/{recipe['tasks'][0]['id']}/status"
