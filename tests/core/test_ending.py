@@ -1,6 +1,6 @@
 """Many recipes and tasks end in one call: all of it is right, told once, and takes time in proportion."""
 
-import time
+import resource
 from typing import Any
 
 import pytest
@@ -60,13 +60,14 @@ def test_cost(bench: Any, recipes: int, tasks: int) -> None:
 
     def cancelled(part: int) -> float:
         job = submit(bench, max(1, recipes // part), max(1, tasks // part) if recipes == 1 else tasks)
-        begun = time.process_time()
+        # in user space: what the disk costs depends on who else writes
+        begun = resource.getrusage(resource.RUSAGE_THREAD).ru_utime
         bench.gateway.jobs.cancel(bench.admin, job.id)
-        taken = time.process_time() - begun
+        taken = resource.getrusage(resource.RUSAGE_THREAD).ru_utime - begun
         found = bench.gateway.jobs.get(bench.admin, job.id)
         assert (found.status, found.settled) == (RecipeStatus.CANCELLED, True)
         return taken
 
     cancelled(16)
-    small = min(cancelled(16) for _ in range(3))
+    small = sum(cancelled(16) for _ in range(4)) / 4
     assert cancelled(1) < 80 * small

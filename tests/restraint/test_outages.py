@@ -122,7 +122,7 @@ def test_without_the_application_output_goes_on_and_health_checks_wait(httpd_out
 
 @pytest.mark.parametrize(
     ("what", "place"),
-    [("result", "tasks/{0}"), ("new log", "tasks/{0}/logs"), ("output", "tasks/{0}/logs/taskout.log")],
+    [("result's log", "tasks/{0}"), ("new log", "tasks/{0}/logs"), ("output", "tasks/{0}/logs/taskout.log")],
 )
 def test_5xx_while_the_disk_cannot_be_written(site: Site, what: str, place: str) -> None:
     """Whoever cannot write on the disk says so by 5xx, and what was sent is stored once when that can be done again."""
@@ -132,8 +132,9 @@ def test_5xx_while_the_disk_cannot_be_written(site: Site, what: str, place: str)
 
     def body(task: Task) -> int:
         blocked.chmod(0o555 if blocked.is_dir() else 0o444)
-        if what == "result":
-            return task.report_result("/x", "PASS")
+        if what == "result's log":
+            # the result itself needs no place on the disk
+            return task.report_result("/x", "PASS", log=("new.log", b"new\n"))
         if what == "new log":
             return task.report_log("new.log", b"new\n")
         task.output(b"new\n")
@@ -155,9 +156,9 @@ def test_5xx_while_the_disk_cannot_be_written(site: Site, what: str, place: str)
     assert [one.status for one in daemon.trace if one.status in (0, *range(500, 600))] == [503 if ours else 500] * 4
     assert given.settled()["verdict"] == "pass"
     assert len(given.results()) == 1
-    if what != "result":
-        name = "new.log" if what == "new log" else "taskout.log"
-        given.require_log(f"tasks/{given.tasks[0]}/logs/{name}", b"new\n")
+    where = f"results/{given.results()[0]['id']}/logs" if what == "result's log" else "logs"
+    name = "taskout.log" if what == "output" else "new.log"
+    given.require_log(f"tasks/{given.tasks[0]}/{where}/{name}", b"new\n")
 
 
 def test_an_answer_that_does_not_come(site: Site, outage: Outage) -> None:

@@ -53,9 +53,8 @@ def upgrade() -> None:
     )
     awaited = sa.text("state = 'growing' AND (declared_size IS NOT NULL OR declared_sha256 IS NOT NULL)")
     op.create_index("ix_logs_awaited", "logs", ["recipe"], unique=False, sqlite_where=awaited)
-    # what waits for a system is looked for by its name, and what time closes among all that is not settled
-    op.drop_index("ix_recipes_status", "recipes")
-    op.drop_index("ix_recipes_settled", "recipes")
+    # what waits for a system is looked for by its name, and what time closes among all that is not settled; lists go by
+    # the indexes of status and settled alone, which are in order of id
     op.create_index("ix_recipes_status_wanted_system", "recipes", ["status", "wanted_system"], unique=False)
     op.create_index("ix_recipes_settled_closes", "recipes", ["settled", "closes"], unique=False)
     op.create_index("ix_recipes_damaged", "recipes", ["damaged"], unique=False, sqlite_where=sa.text("damaged > 0"))
