@@ -110,6 +110,25 @@ def test_takers(
         assert whole.left == quick.left
 
 
+@given(LAB, st.lists(st.tuples(NAMES, TAGS), max_size=6))
+def test_free_alone(
+    lab: list[tuple[frozenset[str], bool, bool, float | None]], wishes: list[tuple[str, frozenset[str]]]
+) -> None:
+    """Recipes that wait by themselves get the same whether the systems that are not free are known or not."""
+    systems = [
+        evolve(system(f"s{place}", tags), recipe=7 if busy else None, claimed_until=claim and NOW + claim)
+        for place, (tags, _, busy, claim) in enumerate(lab)
+    ]
+    free = [found for found in systems if found.recipe is None and (found.claimed_until or 0) > NOW]
+    whole, alone = (
+        Plan(known, {}, NOW, claim_seconds=60, allowance=Allowance(Lab(LabHealth.ACTIVE, "", None), 0))
+        for known in (systems, free)
+    )
+    for number, (name, tags) in enumerate(wishes):
+        group = [asking(number, number, name, tags)]
+        assert whole.take(group) == alone.take(group)
+
+
 @given(st.lists(TAGS, max_size=6), st.lists(TAGS, max_size=6), st.lists(TAGS, max_size=6))
 def test_extend(wishes: list[frozenset[str]], first: list[frozenset[str]], more: list[frozenset[str]]) -> None:
     """Looking among more systems leaves those taken that were, and finds as many as looking among all at once."""

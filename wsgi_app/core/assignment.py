@@ -17,7 +17,7 @@ from wsgi_app.core.access import Access, fresh_secret
 from wsgi_app.core.allowance import load_allowance
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.gateimage import first_image
-from wsgi_app.core.plan import load_plan
+from wsgi_app.core.plan import load_plan, plan_of_free
 from wsgi_app.errors import Conflict, NoSuchSystem, SystemBusy
 from wsgi_app.model import Caller, Recipe, System
 from wsgi_app.states import RecipeStatus
@@ -29,8 +29,11 @@ def assign(change: Change, ground: Ground) -> None:
     free = systems.free_systems(change.tx, change.now)
     if not (free and queue.any_for(change.tx, free)):
         return
-    plan = load_plan(change.tx, change.now, claim_seconds=ground.config.claim_seconds)
+    claim_seconds = ground.config.claim_seconds
+    plan, whole = plan_of_free(change.tx, free, change.now, claim_seconds=claim_seconds), False
     for group in queue.assignable(change.tx, plan.takers):
+        if len(group) > 1 and not whole:
+            plan, whole = load_plan(change.tx, change.now, claim_seconds=claim_seconds), True
         given = plan.take(group)
         if given:
             _give_all(change, ground, [(recipe, given[recipe.id]) for recipe in group], taken=change.now)

@@ -115,6 +115,14 @@ def load_plan(tx: Connection, now: float, *, claim_seconds: float) -> Plan:
     )
 
 
+def plan_of_free(tx: Connection, free: Sequence[System], now: float, *, claim_seconds: float) -> Plan:
+    """Return the plan as it is before the first set, of the free systems alone.
+
+    One recipe that waits gets one of them or nothing, and keeps none: for that, the others need not be known.
+    """
+    return Plan(free, {}, now, claim_seconds=claim_seconds, allowance=load_allowance(tx))
+
+
 def _is_free(system: System, now: float) -> bool:
     """Return whether a system has said lately that it is free."""
     return system.recipe is None and (system.claimed_until or 0) > now

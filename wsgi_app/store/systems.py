@@ -42,8 +42,8 @@ def load_systems(
 
 
 def free_systems(tx: Connection, now: float) -> list[System]:
-    """Return the healthy systems that said lately that they are free."""
-    free = select(systems).where(systems.c.recipe.is_(None), systems.c.claimed_until > now)
+    """Return the healthy systems that said lately that they are free, in order of name."""
+    free = select(systems).where(systems.c.recipe.is_(None), systems.c.claimed_until > now).order_by(systems.c.name)
     return [system for system in map(_system, tx.execute(free)) if system.health.usable]
 
 
