@@ -20,6 +20,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 from emptydata import lay_out
+from lab import Answer
 from sqlalchemy import ColumnElement, Connection, Table, insert, literal, literal_column, select, true, update
 
 from wsgi_app.app import Application, create_app
@@ -43,20 +44,6 @@ NUMBERS: dict[str, tuple[str, ...]] = {
 }
 #: tables whose rows are numbered by SQLite itself
 OWN_NUMBERS = frozenset({"recipe_keys", "events"})
-
-
-@frozen
-class Answer:
-    """What came back."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
 
 
 @frozen
