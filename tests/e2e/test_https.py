@@ -14,8 +14,8 @@ from lab import Lab, running_lab, tackroom
 from tlsfront import TlsFront, tls_front
 from waiting import until
 
-from wsgi_app.harnesses.local import courier
-from wsgi_app.harnesses.local.fetch import CannotFetch, fetch
+from wsgi_app.harnesses import courier
+from wsgi_app.harnesses.fetch import CannotFetch, fetch
 
 
 @pytest.fixture(scope="module")

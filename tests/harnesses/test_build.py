@@ -50,19 +50,23 @@ def test_same_sources_give_the_same_file(tmp_path: Path) -> None:
     assert (tmp_path / "one").stat().st_mode & 0o111
     with zipfile.ZipFile(tmp_path / "one") as archive:
         names = archive.namelist()
+    kit = Path(build.__file__).parents[1]
+    shared = [f"wsgi_app/harnesses/{path.name}" for path in sorted(kit.glob("*.py"))]
     outside = [name for name in names if not name.startswith("wsgi_app/harnesses/local/")]
-    assert outside == ["__main__.py", "wsgi_app/__init__.py", "wsgi_app/harnesses/__init__.py"]
+    assert outside == ["__main__.py", "wsgi_app/__init__.py", *shared]
 
 
 def test_imports_only_the_standard_library_and_itself(tmp_path: Path) -> None:
     """No module of the harness imports anything but the standard library and the harness."""
     build.build(tmp_path / "harness.pyz")
-    names = [path.stem for path in Path(build.__file__).parent.glob("*.py") if path.stem != "__main__"]
+    local = Path(build.__file__).parent
+    names = [f"local.{path.stem}" for path in local.glob("*.py") if path.stem != "__main__"]
+    names += [path.stem for path in local.parent.glob("*.py") if path.stem != "__init__"]
     program = f"""
 import importlib, sys
 sys.path.insert(0, {str(tmp_path / "harness.pyz")!r})
 for name in {names!r}:
-    importlib.import_module("wsgi_app.harnesses.local." + name)
+    importlib.import_module("wsgi_app.harnesses." + name)
 for name in sys.modules:
     known = name.partition(".")[0] in {{*sys.stdlib_module_names, "__main__"}}
     assert known or name == "wsgi_app" or name.startswith("wsgi_app.harnesses"), name

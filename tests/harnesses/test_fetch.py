@@ -12,7 +12,7 @@ from typing import Literal
 
 import pytest
 
-from wsgi_app.harnesses.local import fetch
+from wsgi_app.harnesses import fetch
 
 Fill = Callable[[tarfile.TarFile], None]
 

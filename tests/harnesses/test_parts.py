@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from wsgi_app.harnesses.local.controller import Controller, address
-from wsgi_app.harnesses.local.document import BadDocument, parse, parse_claim
+from wsgi_app.harnesses.address import address
+from wsgi_app.harnesses.document import BadDocument, parse, parse_claim
+from wsgi_app.harnesses.local.controller import Controller
 from wsgi_app.harnesses.local.progress import Progress
 from wsgi_app.harnesses.local.state import ENDED, Locked, Process, Run, Store
 

@@ -47,6 +47,22 @@ def test_logs_of_the_task(make_peer: MakePeer, begin: Begin) -> None:
     assert [result["path"] for result in peer.results] == ["exit_code"]
 
 
+def test_the_directory_for_logs(make_peer: MakePeer, begin: Begin) -> None:
+    """Every regular file in it, and below it, is a log of the task at its end; links and FIFOs are not."""
+    script = r"""
+    cd "$TACKROOM_LOGS"; printf 'a\000\377' > results.xml; mkdir sub; echo two > sub/two.log; : > empty
+    ln -s /etc/passwd link; mkfifo fifo; echo > taskout.log; b=$(printf '\377'); echo > "b$b"; echo said
+    """
+    peer = make_peer(task(11, script=script))
+    assert begin(peer).wait() == 0
+    logs = {name.removeprefix("tasks/11/logs/") for name in peer.logs}
+    assert logs == {"taskout.log", "harness.log", "results.xml", "sub/two.log", "empty", "b?"}
+    assert peer.log("tasks/11/logs/results.xml") == b"a\0\xff"
+    assert peer.log("tasks/11/logs/taskout.log") == b"said\n"
+    assert all(peer.sealed(f"tasks/11/logs/{name}") for name in logs - {"taskout.log", "harness.log"})
+    assert [line for line in peer.requests if line.startswith("POST")][-1].endswith("/tasks/11/status")
+
+
 def test_what_went_up_whole_is_declared(make_peer: MakePeer, begin: Begin) -> None:
     """The logs of a result with it; those of the task at its end, since until then they may come again."""
     script = """

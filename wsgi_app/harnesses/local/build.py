@@ -16,7 +16,8 @@ def build(target: Path) -> None:
     """Write the harness as an executable zipapp that needs nothing but Python; an existing file is replaced."""
     local = Path(__file__).resolve().parent
     root = local.parents[2]
-    sources = [root / "wsgi_app" / "__init__.py", local.parent / "__init__.py", *sorted(local.glob("*.py"))]
+    kit = sorted(local.parent.glob("*.py"))
+    sources = [root / "wsgi_app" / "__init__.py", *kit, *sorted(local.glob("*.py"))]
     temporary = target.with_name(target.name + ".new")
     with temporary.open("wb") as file:
         file.write(SHEBANG)

@@ -6,77 +6,26 @@ everything else (5xx, no connection, a timeout) is tried again for ever, byte fo
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
-from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
+from typing import Any
+from urllib.parse import urlencode, urljoin, urlsplit
 
-from wsgi_app.harnesses.local.mistrust import mistrust
+from wsgi_app.harnesses.address import Address
+from wsgi_app.harnesses.line import (
+    DELAY_FACTOR,
+    FIRST_DELAY,
+    LONGEST_DELAY,
+    TIMEOUT,
+    Answer,
+    Line,
+    Refused,
+    Trouble,
+    Unreachable,
+)
 
-TIMEOUT = 60.0  #: seconds without a byte after which a call counts as failed
-FIRST_DELAY = 1.0
-DELAY_FACTOR = 1.5
-LONGEST_DELAY = 60.0
-IDLE = 1.0  #: seconds after which a kept connection is not trusted any more
-ANSWER_LIMIT = 16 * 1024 * 1024
-COME_BACK = (408, 429)  #: the two 4xx that mean "later"
-
-
-class Refused(Exception):
-    """The controller answered 4xx (or a redirect): saying it again would not help."""
-
-    def __init__(self, status: int, message: str, code: str = "") -> None:
-        super().__init__(f"{status} {message}".strip())
-        self.status = status
-        self.message = message
-        self.code = code  #: such as "sync.dead-peer", where the controller says one
-
-
-class Unreachable(Exception):
-    """The controller has neither taken nor refused a call in the time that there was (see `Controller.hurry`)."""
-
-
-class Answer(NamedTuple):
-    """A 2xx answer."""
-
-    status: int
-    location: str  #: the Location header as it was sent, or ""
-    length: int  #: the Content-Length header; for HEAD that of what was asked for
-    body: bytes
-
-
-class Address(NamedTuple):
-    """A base URL taken apart."""
-
-    scheme: str
-    host: str
-    port: int
-    prefix: str  #: "" or "/lab": without a trailing slash
-    password: str  #: from the userinfo of the URL, or ""
-    ca_file: str = ""  #: whose CAs are trusted over https beside those of this system
-
-    @property
-    def url(self) -> str:
-        """The base URL in its one form: no userinfo, no trailing slash."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}{self.prefix}"
-
-
-def address(url: str) -> Address:
-    """Take a base URL apart; raises ValueError when it is not an http or https URL."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"not an http or https URL: {url}")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return Address(parts.scheme, parts.hostname, port, parts.path.rstrip("/"), unquote(parts.password or ""))
-
-
-def segment(name: str) -> str:
-    """Quote a log's name for a URL; slashes in it stay."""
-    return quote(name, safe="/")
+__all__ = ["Answer", "Controller", "Refused", "Unreachable"]
 
 
 class Controller:
@@ -100,8 +49,7 @@ class Controller:
         self._pause = pause
         self._longest = longest
         self._until: float | None = None
-        self._connection: http.client.HTTPConnection | None = None
-        self._used = 0.0
+        self._line = Line(base)
 
     def get(self, path: str) -> Answer:
         """GET a JSON document; raises Refused."""
@@ -156,18 +104,12 @@ class Controller:
         """Send one request until the controller has taken or refused it; raises Refused (Unreachable: see `hurry`)."""
         delay = FIRST_DELAY
         while True:
+            left = TIMEOUT if self._until is None else self._until - time.monotonic()
+            timeout = max(1.0, min(left, TIMEOUT))
             try:
-                answer = self._exchange(method, path, body, dict(headers or {}))
-            except (OSError, http.client.HTTPException) as error:
-                self.close()
-                trouble = mistrust(error) or str(error) or type(error).__name__
-            else:
-                if 200 <= answer.status < 300:
-                    return answer
-                code, words = _complaint(answer)
-                trouble = f"{answer.status} {words}".strip()
-                if answer.status < 500 and answer.status not in COME_BACK:
-                    raise Refused(answer.status, words, code)
+                return self._line.attempt(method, path, key=self.key, body=body, headers=headers, timeout=timeout)
+            except Trouble as error:
+                trouble = str(error)
             if self._until is not None and time.monotonic() + delay > self._until:
                 raise Unreachable(f"{method} {path}: {trouble}")
             self._say(f"{method} {path}: {trouble}; again in {delay:.0f} s")
@@ -176,55 +118,4 @@ class Controller:
 
     def close(self) -> None:
         """Drop the connection; the next call makes a new one."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
-        if time.monotonic() - self._used > IDLE:
-            self.close()
-        if self._connection is None:
-            self._connection = self._open()
-        headers["Authorization"] = f"Bearer {self.key}"
-        headers["User-Agent"] = "tackroom-harness"
-        if method in ("POST", "PUT"):
-            body = body or b""
-            headers["Content-Length"] = str(len(body))
-        self._connection.request(method, self.base.prefix + path, body=body, headers=headers)
-        response = self._connection.getresponse()
-        content = response.read(ANSWER_LIMIT)
-        if response.length:  # read(amount) does not complain about an answer that was cut off
-            raise http.client.IncompleteRead(content, response.length)
-        self._used = time.monotonic()
-        if response.will_close or not response.isclosed():
-            self.close()
-        length = response.headers.get("Content-Length") or ""
-        location = response.headers.get("Location") or ""
-        return Answer(response.status, location, int(length) if length.isdigit() else 0, content)
-
-    def _open(self) -> http.client.HTTPConnection:
-        host, port = self.base.host, self.base.port
-        left = TIMEOUT if self._until is None else self._until - time.monotonic()
-        timeout = max(1.0, min(left, TIMEOUT))
-        if self.base.scheme == "https":
-            return http.client.HTTPSConnection(host, port, timeout=timeout, context=self._trust())
-        return http.client.HTTPConnection(host, port, timeout=timeout)
-
-    def _trust(self) -> ssl.SSLContext:
-        # anew for each connection: CAs may be installed meanwhile
-        context = ssl.create_default_context()
-        if self.base.ca_file:
-            context.load_verify_locations(self.base.ca_file)
-        return context
-
-
-def _complaint(answer: Answer) -> tuple[str, str]:
-    """What an error's body says: its code, if it has one, and its message on one line and cut short."""
-    text = " ".join(answer.body.decode("utf-8", "replace").split())
-    if text.startswith("<"):
-        return "", ""  # a page for browsers says nothing of use
-    try:
-        error = json.loads(text)["error"]
-        return str(error["code"]), str(error["message"])[:300]
-    except (ValueError, KeyError, TypeError):
-        return "", text[:300]
+        self._line.close()

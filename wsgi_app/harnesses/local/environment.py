@@ -1,27 +1,20 @@
-"""The environment that a task sees (names: protocols/harness-beaker.md section 2.5 for those with RSTRNT_)."""
+"""The environment of a task that runs on this system: what this process has, and what every task is told."""
 
 from __future__ import annotations
 
 import os
 import pwd
-import re
 from pathlib import Path
 
-from wsgi_app.harnesses.local.document import RecipeDocument, TaskDocument
+from wsgi_app.harnesses.document import RecipeDocument, TaskDocument
+from wsgi_app.harnesses.environment import told
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-MEMBERS = "RECIPE_MEMBERS"
-#: what no role is called in the environment: a role of such a name would break the task rather than tell it something
-RESERVED = re.compile(
-    r"PATH|HOME|SHELL|USER|LOGNAME|PWD|OLDPWD|IFS|ENV|CDPATH|TMPDIR|TERM|LANG|LANGUAGE|PS[0-9]|SHELLOPTS|POSIXLY_CORRECT"
-    r"|HARNESS_PREFIX|(TACKROOM|RSTRNT|LD|LC|BASH)_.*|BASHOPTS|PYTHON.*"
-)
 OURS = ("TACKROOM_TOKEN", "TACKROOM_KEY")  #: secrets of the harness that are no task's business
 
 
-def environment(url: str, recipe: RecipeDocument, task: TaskDocument, reboots: int, tools: Path) -> dict[str, str]:
-    """Build a task's environment: ours, the roles, restraint's names, the parameters, and Tackroom's names last."""
+def environment(url: str, recipe: RecipeDocument, task: TaskDocument, reboots: int, home: Path) -> dict[str, str]:
+    """Build the environment of a task in the directory `home`: its `bin` comes first in the PATH."""
     env = {name: value for name, value in os.environ.items() if name not in OURS}
     env.setdefault("PATH", PATH)
     if not env.get("HOME"):
@@ -29,44 +22,7 @@ def environment(url: str, recipe: RecipeDocument, task: TaskDocument, reboots: i
             env["HOME"] = pwd.getpwuid(os.getuid()).pw_dir
         except KeyError:
             env["HOME"] = "/"
-    env.update(_roles(recipe, task))
-    env.update(
-        HARNESS_PREFIX="RSTRNT_",
-        RSTRNT_RECIPE_URL=f"{url}/recipes/{recipe.id}",
-        RSTRNT_JOBID=recipe.job,
-        RSTRNT_RECIPESETID=recipe.recipe_set,
-        RSTRNT_RECIPEID=str(recipe.id),
-        RSTRNT_TASKID=str(task.id),
-        RSTRNT_TASKNAME=task.name,
-        RSTRNT_TASKORDER=str(2 * task.position),
-        RSTRNT_MAXTIME=str(recipe.max_seconds),
-        RSTRNT_REBOOTCOUNT=str(reboots),
-    )
-    for name, value in task.params.items():
-        if name and "=" not in name and "\0" not in name + value:
-            env[name] = value
-    env.update(
-        PATH=f"{tools}:{env['PATH']}",
-        TACKROOM_URL=url,
-        TACKROOM_JOB=recipe.job,
-        TACKROOM_RECIPE_SET=recipe.recipe_set,
-        TACKROOM_RECIPE=str(recipe.id),
-        TACKROOM_TASK=str(task.id),
-        TACKROOM_TASK_NAME=task.name,
-        TACKROOM_ROLE=task.role or recipe.role,
-        TACKROOM_SYSTEM=recipe.system,
-    )
-    return {name: value.replace("\0", "") for name, value in env.items()}
-
-
-def _roles(recipe: RecipeDocument, task: TaskDocument) -> dict[str, str]:
-    """The systems of each role, separated by spaces, as restraint gives them: those of the task before the recipe's."""
-    systems = {**recipe.roles, **task.roles}
-    if recipe.roles:
-        everyone = [name for names in recipe.roles.values() for name in names]
-        systems[MEMBERS] = list(dict.fromkeys(everyone))
-    return {
-        role: " ".join(names)
-        for role, names in systems.items()
-        if IDENTIFIER.fullmatch(role) and not RESERVED.fullmatch(role)
-    }
+    env.update(told(url, recipe, task, reboots))
+    env["PATH"] = f"{home / 'bin'}:{env['PATH']}"
+    env["TACKROOM_LOGS"] = str(home / "logs")
+    return env

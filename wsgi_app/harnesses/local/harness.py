@@ -13,13 +13,14 @@ from types import FrameType
 from typing import NoReturn
 from urllib.parse import quote
 
-from wsgi_app.harnesses.local.controller import Controller, Refused, address
-from wsgi_app.harnesses.local.document import BadDocument, parse_claim
-from wsgi_app.harnesses.local.plain import plain
+from wsgi_app.harnesses.address import address
+from wsgi_app.harnesses.document import BadDocument, parse_claim
+from wsgi_app.harnesses.local.controller import Controller, Refused
 from wsgi_app.harnesses.local.recipe import Recipe
-from wsgi_app.harnesses.local.removal import remove
 from wsgi_app.harnesses.local.state import Locked, State, Store
 from wsgi_app.harnesses.local.task import kill_session
+from wsgi_app.harnesses.plain import plain
+from wsgi_app.harnesses.removal import remove
 
 WAIT = 50  #: seconds that one claim may wait; answers must come within 60
 PAUSE = 5.0  #: seconds before the next claim when there was nothing to do with this one

@@ -6,8 +6,8 @@ import json
 import time
 from collections.abc import Callable
 
+from wsgi_app.harnesses.document import BadDocument, RecipeDocument, parse
 from wsgi_app.harnesses.local.controller import Controller, Refused
-from wsgi_app.harnesses.local.document import BadDocument, RecipeDocument, parse
 
 ASK_EVERY = 2.5  #: seconds between two looks whether the controller has ended the recipe
 REARM_EVERY = 300.0

@@ -15,9 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
 
-from wsgi_app.harnesses.local.controller import Controller, Refused, segment
-from wsgi_app.harnesses.local.plain import plain
+from wsgi_app.harnesses.address import segment
+from wsgi_app.harnesses.local.controller import Controller, Refused
 from wsgi_app.harnesses.local.progress import Progress
+from wsgi_app.harnesses.plain import plain
 
 RANGE = 1024 * 1024  #: bytes in one PUT; the protocol's limit is 10 MiB
 SHOWN_FROM = 4 * 1024 * 1024  #: uploads larger than this get a progress line

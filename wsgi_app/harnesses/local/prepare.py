@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin
 
-from wsgi_app.harnesses.local import courier, fetch
-from wsgi_app.harnesses.local.document import TaskDocument
+from wsgi_app.harnesses import courier, fetch
+from wsgi_app.harnesses.document import TaskDocument
 
 
 class CannotStart(Exception):

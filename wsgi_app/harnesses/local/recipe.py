@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from wsgi_app.harnesses.document import RecipeDocument, TaskDocument
 from wsgi_app.harnesses.local.controller import Controller, Refused
-from wsgi_app.harnesses.local.document import RecipeDocument, TaskDocument
 from wsgi_app.harnesses.local.lease import ASK_EVERY, Stop, read
-from wsgi_app.harnesses.local.removal import remove
 from wsgi_app.harnesses.local.run import Surroundings, TaskRun
 from wsgi_app.harnesses.local.state import ENDED, Run, Store
 from wsgi_app.harnesses.local.task import kill_session
+from wsgi_app.harnesses.removal import remove
 
 INTERRUPTED = "interrupted by the operator"
 

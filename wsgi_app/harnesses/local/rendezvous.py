@@ -7,21 +7,17 @@ outlive the others is for the controller to say, which knows all of them: we kee
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from wsgi_app.harnesses.local.controller import Controller, Refused, Unreachable
-from wsgi_app.harnesses.local.request import DEAD_PEER, DONE, FAILED, REFUSED, WRONG_USE, Reply
+from wsgi_app.harnesses.meeting import LAST_CALL, ONE_CALL, SOON, NotARequest, answered, arrival, question, refused
+from wsgi_app.harnesses.request import DONE, FAILED, WRONG_USE, Reply
 
-ONE_CALL = 30  #: seconds that one call may wait
-SOON = 1.0  #: seconds: an answer that comes sooner than asked for is not to be pressed for the next
 LONGEST_DELAY = 10.0  #: seconds between two attempts: others wait for those who wait
-LAST_CALL = 10.0  #: seconds that the controller has for its answer when the time limit is over
 
 
 class Rendezvous:
@@ -31,7 +27,7 @@ class Rendezvous:
         self, controller: Controller, recipe: int, look: Callable[[], None], note: Callable[[str], None]
     ) -> None:
         self._controller = controller
-        self._path = f"/recipes/{recipe}/sync/"
+        self._recipe = recipe
         self._look = look
         self._note = note
         self._waits: dict[str, Wait] = {}
@@ -39,11 +35,10 @@ class Rendezvous:
     def set(self, request: dict[str, Any]) -> Reply:
         """Say that the recipe has reached a state; raises Stop."""
         try:
-            state, say = str(request["state"]), request["say"]
-            body = b"" if say is None else str(say).encode()
-            path = self._path + quote(state, safe="")
-        except (KeyError, ValueError) as error:
-            return Reply(WRONG_USE, f"not a request: {error!r}")
+            path, body = arrival(self._recipe, request)
+        except NotARequest as error:
+            return Reply(WRONG_USE, str(error))
+        state = request["state"]
         try:
             self._controller.call("PUT", path, body=body, headers={"Content-Type": "application/json"})
         except Refused as refusal:
@@ -58,16 +53,11 @@ class Rendezvous:
         """Begin the wait of that name, or see how far it is; None while it lasts."""
         if name not in self._waits:
             try:
-                state = str(request["state"])
-                query = {name: "1" for name in ("any", "others") if request.get(name)}
-                if request["role"] is not None:
-                    query["role"] = str(request["role"])
-                until = None if request["until"] is None else float(request["until"])
-                path = f"{self._path}{quote(state, safe='')}?{urlencode(query)}"
-            except (KeyError, ValueError, TypeError) as error:
-                return Reply(WRONG_USE, f"not a request: {error!r}")
+                path, until = question(self._recipe, request)
+            except NotARequest as error:
+                return Reply(WRONG_USE, str(error))
             self._waits[name] = Wait(self._controller, path, until)
-            self._note(f"sync {state}: waits")
+            self._note(f"sync {request['state']}: waits")
         reply = self._waits[name].reply
         if reply is not None:
             del self._waits[name]
@@ -124,16 +114,13 @@ class Wait:
                 self._controller.hurry(max(left, 0) + LAST_CALL)
             began = time.monotonic()
             try:
-                answer = json.loads(self._controller.get(f"{self._path}&timeout={timeout}").body)
-                if answer["reached"]:
-                    return Reply(DONE, "", json.dumps(answer["said"]))
-                missing = "not there: " + ", ".join(_name(recipe) for recipe in answer["waiting_for"])
+                reply, missing = answered(self._controller.get(f"{self._path}&timeout={timeout}").body)
+                if reply is not None:
+                    return reply
             except Refused as refusal:
                 return refused(refusal)
             except Unreachable as trouble:
                 return Reply(FAILED, f"{missing} ({trouble})")
-            except (ValueError, KeyError, TypeError) as error:
-                return Reply(REFUSED, f"the controller's answer is none: {error!r}")
             if self._until is not None and time.monotonic() >= self._until:
                 return Reply(FAILED, missing)
             if time.monotonic() - began < min(SOON, timeout):
@@ -144,14 +131,3 @@ class Wait:
     def _pause(self, seconds: float) -> None:
         if self._dropped.wait(seconds):
             raise _Dropped
-
-
-def _name(recipe: dict[str, Any]) -> str:
-    return f"recipe {recipe['recipe']} ({recipe['system']})"
-
-
-def refused(refusal: Refused) -> Reply:
-    """What a command says when the controller said no."""
-    if refusal.code == "sync.dead-peer":
-        return Reply(DEAD_PEER, refusal.message)
-    return Reply(WRONG_USE if refusal.status in (400, 413) else REFUSED, str(refusal))

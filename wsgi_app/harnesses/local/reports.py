@@ -6,14 +6,20 @@ way: the controller answers the same again (within a day), and stores it once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from wsgi_app.harnesses.local.controller import Controller, Refused
 from wsgi_app.harnesses.local.lease import Lease, stop_at_conflict
 from wsgi_app.harnesses.local.logs import NotALog, Uploaded, log_path, upload_file
-from wsgi_app.harnesses.local.request import DONE, FAILED, WRONG_USE, Reply
+from wsgi_app.harnesses.request import DONE, FAILED, WRONG_USE, Reply
+
+MOST_LOGS = 1000  #: files in the directory for logs that become logs
+OURS = ("taskout.log", "harness.log")  #: no file in that directory replaces them
 
 
 class Reports:
@@ -67,6 +73,17 @@ class Reports:
             self.declare(f"{owner}/logs/")
         return Reply(FAILED if problems else DONE, "; ".join(problems))
 
+    def collect(self, directory: Path) -> None:
+        """Make every regular file in the task's directory for logs a log of the task; raises Stop."""
+        names = sorted(gathered(directory))
+        if len(names) > MOST_LOGS:
+            self._note(f"of {len(names)} logs, {MOST_LOGS} are taken")
+        for name in names[:MOST_LOGS]:
+            if name in OURS:
+                self._note(f"log {name}: that one is written by the harness")
+                continue
+            self._upload(self._url, _utf8(name), directory / name)
+
     def declare(self, below: str = "") -> None:
         """Say of the logs that went up, those below a URL path, what they are: the controller checks and seals them."""
         for path in [path for path in self._uploaded if path.startswith(below)]:
@@ -99,6 +116,16 @@ class Reports:
             return f"log {name}: {error}"
         self._note(f"log {name}: {self._uploaded[path].size} bytes")
         return ""
+
+
+def gathered(directory: Path) -> Iterator[str]:
+    """The names of the regular files in a directory and below, links not followed, relative to it."""
+    for place, _, names in os.walk(directory):
+        for name in names:
+            file = Path(place, name)
+            with suppress(OSError):  # something that the task left behind may still work there
+                if stat.S_ISREG(file.lstat().st_mode):
+                    yield str(file.relative_to(directory))
 
 
 def _utf8(value: Any) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TextIO
 
-from wsgi_app.harnesses.local import fetch, tools
+from wsgi_app.harnesses import fetch
+from wsgi_app.harnesses.document import RecipeDocument, TaskDocument
+from wsgi_app.harnesses.local import tools
 from wsgi_app.harnesses.local.controller import Controller, Refused, Unreachable
-from wsgi_app.harnesses.local.document import RecipeDocument, TaskDocument
 from wsgi_app.harnesses.local.environment import environment
 from wsgi_app.harnesses.local.lease import Lease, Stop, stop_at_conflict
 from wsgi_app.harnesses.local.logs import TaskLogs
@@ -118,7 +118,9 @@ class TaskRun:
                 base = f"{url}/recipes/{self._recipe.id}/"
                 run.argv, run.cwd = prepare(self._task, self._home, base, self._note, self._lease.keep)
                 self._around.store.save()
-            env = environment(url, self._recipe, self._task, run.reboots, self._install_tools())
+            self._install_tools()
+            (self._home / "logs").mkdir(exist_ok=True)
+            env = environment(url, self._recipe, self._task, run.reboots, self._home)
             require_program(run.argv[0], run.cwd, env["PATH"])
             self._process = TaskProcess.start(run.argv, run.cwd, env, self._logs.output, self._home / "exit")
         except (CannotStart, fetch.CannotFetch, OSError, ValueError) as error:
@@ -130,10 +132,8 @@ class TaskRun:
         self._process.go()
         self._note(f"process {run.process.pid} runs {run.argv}")
 
-    def _install_tools(self) -> Path:
-        directory = self._home / "bin"
-        tools.install(directory, self._home / "spool")
-        return directory
+    def _install_tools(self) -> None:
+        tools.install(self._home / "bin", self._home / "spool")
 
     # -- meanwhile
 
@@ -215,6 +215,7 @@ class TaskRun:
         run = self._run
         self._spool.work()
         self._spool.close()
+        self._reports.collect(self._home / "logs")
         self._reports.declare()
         if run.exit is not None and not run.exit_reported and (run.exit != 0 or run.results == 0):
             self._report_exit(run.exit)

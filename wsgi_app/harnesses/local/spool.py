@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from wsgi_app.harnesses.local.removal import remove
+from wsgi_app.harnesses.durable import write_durably
 from wsgi_app.harnesses.local.rendezvous import Rendezvous
 from wsgi_app.harnesses.local.reports import Reports
-from wsgi_app.harnesses.local.request import ANSWER, DONE, REQUEST, WRONG_USE, Reply, abandoned
-from wsgi_app.harnesses.local.state import write_durably
+from wsgi_app.harnesses.removal import remove
+from wsgi_app.harnesses.request import ANSWER, DONE, REQUEST, WRONG_USE, Reply, abandoned
 
 
 class Spool:

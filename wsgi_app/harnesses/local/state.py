@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from wsgi_app.harnesses.durable import write_durably
+
 PREPARING = "preparing"  #: the task's process does not exist yet (or again)
 STARTED = "started"  #: its process exists; what became of it is for the process table and the exit file to say
 ENDED = "ended"  #: how it ended is known; what is left is to tell the controller
@@ -102,19 +104,3 @@ Made = TypeVar("Made", Process, Run, State)
 def _made(kind: type[Made], data: dict[str, Any]) -> Made:
     known = {one.name for one in fields(kind)}
     return kind(**{name: value for name, value in data.items() if name in known})
-
-
-def write_durably(path: Path, body: bytes) -> None:
-    """Write a file so that a crash leaves the old or the new one: temporary, fsync, rename, fsync of the directory."""
-    temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -9,7 +9,7 @@ from pathlib import Path
 #: what the scripts in the task's PATH hand to Python: works from a source tree and from a zipapp
 _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from wsgi_app.harnesses.local.{module} import main; sys.exit(main(sys.argv[2], sys.argv[3:]))"
+    "from wsgi_app.harnesses.{module} import main; sys.exit(main(sys.argv[2], sys.argv[3:]))"
 )
 MODULES = {"tackroom-abort": "abort", "tackroom-report": "report", "tackroom-sync": "sync"}
 

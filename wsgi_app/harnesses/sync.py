@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from wsgi_app.harnesses.local.request import ask
+from wsgi_app.harnesses.request import ask
+from wsgi_app.harnesses.understand import Parser, Unasked, tell
 
+NAME = "tackroom-sync"
 SLACK = 30.0  #: seconds after its time limit in which a wait may still be answered, as when the harness is restarted
 LONGEST_SAY = 4096  #: bytes
 LONGEST_STATE = 255  #: bytes
@@ -22,23 +23,27 @@ def main(spool: str, arguments: list[str]) -> int:
 
     0: said, or reached. 1: not reached in time. 2: a wrong call. 3: a peer has ended without getting there. 4: refused.
     """
+    try:
+        request = understand(arguments)
+    except Unasked as unasked:
+        return tell(NAME, unasked.reply)
+    until = request.get("until")
+    patience = None if until is None else until - time.monotonic() + SLACK
+    return tell(NAME, ask(Path(spool), request, patience))
+
+
+def understand(arguments: list[str], cwd: Path | None = None) -> dict[str, Any]:
+    """Return the request that a call makes, wherever; its time limit counts from now. Raises Unasked."""
     options = _parser().parse_args(arguments)
-    patience = None
     request: dict[str, Any] = {"do": options.verb, "state": options.state}
     if options.verb == "set":
         request["say"] = options.say
-    else:
-        limit: float | None = options.timeout
-        # The clock is the machine's own, so the limit holds for a harness that is started meanwhile.
-        until = None if limit is None else time.monotonic() + limit
-        patience = None if limit is None else limit + SLACK
-        request.update(role=options.role, any=options.any, others=options.others, until=until)
-    reply = ask(Path(spool), request, patience)
-    if reply.output:
-        sys.stdout.write(reply.output + "\n")
-    if reply.problem:
-        sys.stderr.write(f"tackroom-sync: {reply.problem}\n")
-    return reply.exit
+        return request
+    limit: float | None = options.timeout
+    # The clock is the machine's own, so the limit holds for a harness that is started meanwhile.
+    until = None if limit is None else time.monotonic() + limit
+    request.update(role=options.role, any=options.any, others=options.others, until=until)
+    return request
 
 
 def _state(text: str) -> str:
@@ -72,10 +77,8 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="tackroom-sync", description="Say to the other recipes of the set how far this one is, or wait for them."
-    )
+def _parser() -> Parser:
+    parser = Parser(prog=NAME, description="Say to the other recipes of the set how far this one is, or wait for them.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="set|wait")
     arrive = verbs.add_parser("set", help="say that this recipe has reached a state")
     arrive.add_argument("state", type=_state, metavar="STATE", help="any words; the state belongs to the recipe set")

@@ -15,18 +15,16 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
-from wsgi_app.harnesses.local.fetch import CannotFetch, entry_point, fetch
-from wsgi_app.harnesses.local.plain import plain
-from wsgi_app.harnesses.local.removal import remove
+from wsgi_app.harnesses.fetch import CannotFetch, entry_point, fetch
+from wsgi_app.harnesses.plain import plain
+from wsgi_app.harnesses.removal import remove
 
 TIME_LIMIT = 900.0  #: seconds for all of it, download and unpacking
 CPU_LIMIT = 600  #: seconds
 MEMORY_LIMIT = 512 * 1024**2  #: bytes: lists of members and the dictionaries of xz need some
 LONGEST_REASON = 500  #: characters of what went wrong: names in archives may be a megabyte
 
-_PROGRAM = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from wsgi_app.harnesses.local.courier import main; sys.exit(main())"
-)
+_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from wsgi_app.harnesses.courier import main; sys.exit(main())"
 
 
 def bring(url: str, directory: Path, between: Callable[[], None]) -> tuple[list[str], Path]:
@@ -51,7 +49,7 @@ def bring(url: str, directory: Path, between: Callable[[], None]) -> tuple[list[
 
 def _send(url: str, place: Path, between: Callable[[], None]) -> str | None:
     """Let a courier fetch into a place that is not there yet; return why it could not."""
-    root = Path(__file__).resolve().parents[3]
+    root = Path(__file__).resolve().parents[2]
     words = [sys.executable or "python3", "-I", "-S", "-c", _PROGRAM, str(root)]
     deadline = time.monotonic() + TIME_LIMIT
     # by standard input: arguments can be seen, and a URL may have a password in it

@@ -20,8 +20,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import unquote, urldefrag, urlsplit
 
-from wsgi_app.harnesses.local.mistrust import mistrust
-from wsgi_app.harnesses.local.removal import remove
+from wsgi_app.harnesses.mistrust import mistrust
+from wsgi_app.harnesses.removal import remove
 
 DOWNLOAD_LIMIT = 1024**3  #: bytes
 UNPACKED_LIMIT = 4 * 1024**3  #: bytes
