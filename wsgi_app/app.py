@@ -28,7 +28,7 @@ MOUNTS: tuple[tuple[str, Callable[[Gateway, Config], WSGIApplication]], ...] = (
     (r"/contest(?:/.*)?", contest.make_app),
     (r"/RPC2/?|/api/help/?", lava.make_app),
     (r"/api|/(?:api|results|scheduler)/.*", rest.make_app),
-    (r"/(?:jobs|lab|queue|systems|events|tokens)(?:/.*)?|/openapi\.yaml", native.make_app),
+    (r"/(?:jobs|lab|queue|systems|events|tokens|workers)(?:/.*)?|/openapi\.yaml", native.make_app),
 )
 
 #: a client that sends nothing of its body for this long is gone; httpd has the same patience

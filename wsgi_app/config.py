@@ -26,6 +26,8 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 LONGEST_EVENT_TIMEOUT = 150
 #: bytes
 LONGEST_SERVER_ID = 64
+#: whom the workers of Buildbot call where nobody says
+BUILDBOT_PORT = 9989
 #: what is shown of a secret
 STARS = "********"
 
@@ -110,6 +112,17 @@ class Config:
     descriptor_hosts: tuple[str, ...] = _setting(
         (), "Hosts (`name` or `name:port`) that job descriptors and LAVA jobs may fetch from by http and https."
     )
+    buildbot_listen: str = _setting(
+        "",
+        "Where stock buildbot-workers come in, `host:port`; `none`: nowhere; empty: port 9989 of the host that `serve` "
+        "listens on.",
+    )
+    buildbot_tls_listen: str = _setting("", "Where they come in over TLS, `host:port`; empty: nowhere.")
+    buildbot_certificate: str = _setting("", "PEM file of the certificate for that, with the chain below it.")
+    buildbot_key: str = _setting("", "PEM file of its key.")
+    buildbot_max_output: int = _setting(
+        1073741824, "Bytes that a task on a buildbot-worker may put out; what says more is ended."
+    )
 
     @property
     def public_url(self) -> str:
@@ -159,6 +172,16 @@ class Config:
         """The file that holds the token of user `admin`."""
         return self.data / "admin.token"
 
+    @property
+    def workers_token(self) -> Path:
+        """The file that holds the token of user `workers`, by which the gateway of workers calls."""
+        return self.data / "workers.token"
+
+    @property
+    def workers_state(self) -> Path:
+        """What the gateway of workers keeps over a restart."""
+        return self.data / "workers"
+
 
 @frozen
 class Loaded:
@@ -166,6 +189,15 @@ class Loaded:
 
     config: Config
     origin: Mapping[str, str]
+
+
+def place_to_listen(words: str, default_host: str | None = None) -> tuple[str, int] | None:
+    """Return the host and port of `host:port`, None of `none` and of what is neither; of nothing 9989 of a host."""
+    if not words:
+        return None if default_host is None else (default_host, BUILDBOT_PORT)
+    host, separator, port = words.rpartition(":")
+    fits = _HOST.fullmatch(words) and separator and host and port.isdigit() and int(port) < 65536
+    return (host, int(port)) if fits else None
 
 
 def settings() -> "tuple[Attribute[Any], ...]":
@@ -239,13 +271,14 @@ def _sequence(value: object) -> list[object]:
 
 
 def _check(config: Config) -> None:
+    _check_buildbot(config)
     if config.front not in ("apache", "none"):
         raise Invalid(f"front: {config.front!r} is neither apache nor none", field="front")
     if not (config.prefix.startswith("/") and config.prefix.endswith("/")) or "//" in config.prefix:
         raise Invalid(f"prefix: {config.prefix!r} must begin and end with one slash", field="prefix")
     if config.max_waiters >= config.threads:
         raise Invalid("max_waiters: must be less than threads: other calls need some", field="max_waiters")
-    for name in ("workers", "threads", "max_waiters", "max_body", "max_log", "put_max_seconds"):
+    for name in ("workers", "threads", "max_waiters", "max_body", "max_log", "put_max_seconds", "buildbot_max_output"):
         if getattr(config, name) < 1:
             raise Invalid(f"{name}: must be at least 1", field=name)
     if not 1e-9 <= config.event_timeout <= LONGEST_EVENT_TIMEOUT:
@@ -256,3 +289,12 @@ def _check(config: Config) -> None:
     for host in config.descriptor_hosts:
         if not _HOST.fullmatch(host):
             raise Invalid(f"descriptor_hosts: {host!r} is neither name nor name:port", field="descriptor_hosts")
+
+
+def _check_buildbot(config: Config) -> None:
+    for name in ("buildbot_listen", "buildbot_tls_listen"):
+        where = getattr(config, name)
+        if where not in ("", "none") and place_to_listen(where) is None:
+            raise Invalid(f"{name}: {where!r} is no host:port", field=name)
+    if config.buildbot_tls_listen not in ("", "none") and not (config.buildbot_certificate and config.buildbot_key):
+        raise Invalid("buildbot_tls_listen: needs buildbot_certificate and buildbot_key", field="buildbot_tls_listen")

@@ -138,6 +138,15 @@ class NoCommands(Denied):
     code = "job.no-commands"
 
 
+class WorkerRefused(Denied):
+    """There is no worker of that name with that password
+
+    A worker's name or password is wrong; nobody is told which.
+    """
+
+    code = "worker.refused"
+
+
 class TooManyResults(Denied):
     """Too many results in recipe
 
@@ -226,6 +235,15 @@ class NoSuchSystem(NotFound):
     """There is no such system."""
 
     code = "system.unknown"
+
+
+class NoSuchWorker(NotFound):
+    """There is no such worker.
+
+    There is no such worker; there may be a system of that name, which asks for work by itself.
+    """
+
+    code = "worker.unknown"
 
 
 class NoSuchToken(NotFound):
@@ -330,6 +348,22 @@ class SystemBusy(Conflict):
     """The system holds a recipe"""
 
     code = "system.busy"
+
+
+class WorkerExists(Conflict):
+    """There is a worker of that name already"""
+
+    code = "worker.exists"
+
+
+class StaleRollCall(Conflict):
+    """A newer roll call of this gateway has come already
+
+    The `sequence` of a gateway's roll call is less than that of one that came before. The message ends in
+    `"sequence": N`, the newest; programs may rely on that.
+    """
+
+    code = "roll-call.stale"
 
 
 class LengthMissing(TackroomError):

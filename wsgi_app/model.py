@@ -368,6 +368,28 @@ class System:
 
 
 @frozen
+class Worker:
+    """What keeps a connection to a gateway for a system, and runs there what that is given; times as everywhere."""
+
+    name: str
+    #: whether a gateway has said lately that it is connected
+    online: bool
+    #: of its program, as it says; None: it was never there
+    version: str | None
+    #: where it called from
+    address: str | None
+    connected: float | None
+    #: when its gateway heard it last
+    last_seen: float | None
+    #: its tasks outlive its connection
+    detach: bool
+    #: it is to go, or wants to
+    leaving: bool
+    #: the system of that name, as it is
+    system: System
+
+
+@frozen
 class Lab:
     """Whether the lab gives out work, and how much."""
 

@@ -1,5 +1,6 @@
 """Every operation of the OpenAPI document with every kind of caller, and what outsiders can tell of a private job."""
 
+import hashlib
 import http.client
 import json
 import re
@@ -20,16 +21,17 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "wsgi_app" / "protocols" / "nat
 #: what differs from call to call
 VARYING = ("Date", "X-Request-Id")
 METHODS = ("get", "put", "post", "patch", "delete", "options")
+CHALLENGE = bytes(16)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 #: whose credentials are none: made up, void, or for something else
 VOID = ("nonsense", "expired", "revoked", "rotated", "other key", "system key", "other system key")
 KEYS = ("key", "basic key")
-STRANGERS = ("eve reads", "eve submits")
+STRANGERS = ("eve reads", "eve submits", "gateway")
 
 #: what a kind of access answers to whom; `ok` is all that is neither 401, 403 nor 404
 _TOKEN_NEEDED = {"anonymous": 401, **dict.fromkeys((*VOID, *KEYS), 401)}
-_SUBMIT = {**_TOKEN_NEEDED, "eve reads": 403, "bob reads": 403}
+_SUBMIT = {**_TOKEN_NEEDED, "eve reads": 403, "gateway": 403, "bob reads": 403}
 _OWNER = {**_SUBMIT, "eve submits": 403}
 _READER = {"anonymous": 401, **dict.fromkeys((*VOID, *KEYS, *STRANGERS), 403)}
 _HARNESS = {"anonymous": 401, **dict.fromkeys((*VOID, *STRANGERS, "bob reads", "bob"), 403)}
@@ -47,6 +49,7 @@ TABLE: dict[str, dict[str, int]] = {
     "who may read the job": {who: status for who, status in _READER.items() if who not in KEYS},
     "key": _HARNESS,
     "admin": {**_OWNER, "bob": 403},
+    "scope `workers`": {**{who: status for who, status in _OWNER.items() if who != "gateway"}, "bob": 403},
     "the system's key, admin": {
         **{who: status for who, status in _OWNER.items() if who != "system key"},
         "bob": 403,
@@ -57,6 +60,7 @@ TABLE: dict[str, dict[str, int]] = {
         **_TOKEN_NEEDED,
         "eve reads": 404,
         "eve submits": 404,
+        "gateway": 404,
         "bob reads": 403,
     },
 }
@@ -112,6 +116,8 @@ class Scene:
     cast: Cast
     bobs: Running
     spare: str
+    #: another one, with a worker
+    worker: str
     callers: Mapping[str, dict[str, str]]
     #: what stands in the path of the archives
     secret: str
@@ -141,8 +147,13 @@ class Scene:
             "secret": self.secret,
             "name": "private.log" if "/logs/" in operation.path else self.spare,
         }
-        if "/workers/" in operation.path:
+        if operation.path.startswith("/workers/"):
+            values["name"] = self.worker
+        elif "/workers/" in operation.path:
             values["name"] = socket.gethostname()
+        if operation.id == "removeWorker":
+            values["name"] = self.cast.name("worker")
+            self.lab.post("/workers/", {"name": values["name"]})
         if operation.id == "claim":
             values["name"] = self.bobs.system
         if operation.id == "removeSystem":
@@ -150,6 +161,12 @@ class Scene:
         if operation.id == "revokeToken":
             values["token"] = self._token()
         return operation.path.format(**values) + "?timeout=0"
+
+    def _response(self) -> str:
+        """Return what the worker answers; with another password, since that is void which somebody was told."""
+        password = self.lab.post(f"/workers/{self.worker}/password", {})["password"]
+        key = hashlib.md5(password.encode(), usedforsecurity=False).digest()
+        return hashlib.md5(key + CHALLENGE, usedforsecurity=False).hexdigest()
 
     def _token(self) -> int:
         value = {"name": "to be revoked", "user": "bob", "scopes": ["submit"]}
@@ -159,6 +176,10 @@ class Scene:
     def _body(self, operation: Operation) -> tuple[bytes | None, dict[str, str]]:
         documents: dict[str, Any] = {
             "addSystem": {"name": self.cast.name("added")},
+            "addWorker": {"name": self.cast.name("hired")},
+            "admitWorker": {"name": self.worker, "challenge": CHALLENGE.hex(), "response": self._response()},
+            "callRoll": {"gateway": "0123456789abcdef", "sequence": 1, "workers": []},
+            "changeWorker": {"detach": False},
             "changeLab": {"health": "active"},
             "changeSystem": {"reason": "asked"},
             "createToken": {"name": "asked", "scopes": ["submit"]},
@@ -207,6 +228,7 @@ def everybody(lab: Lab, cast: Cast, bobs: Running) -> dict[str, dict[str, str]]:
         "basic key": {"Authorization": basic(str(bobs.recipe), lab.post(f"/recipes/{bobs.recipe}/key", {})["key"])},
         "bob reads": cast.token("bob", "read"),
         "bob": cast.token("bob", "read", "submit"),
+        "gateway": cast.token("workers", "workers"),
         "admin": cast.admin,
     }
 
@@ -231,7 +253,9 @@ def scene(lab: Lab, cast: Cast) -> Iterator[Scene]:
     # its type and its only tag are called as it is: one name is that of all three
     spare = cast.system()
     lab.call("PATCH", f"/systems/{spare}", json.dumps({"type": spare, "tags": [spare]}).encode(), JSON)
-    made = Scene(lab, cast, bobs, spare, everybody(lab, cast, bobs), found[1].decode(), connection)
+    worker = cast.name("worker")
+    lab.post("/workers/", {"name": worker})
+    made = Scene(lab, cast, bobs, spare, worker, everybody(lab, cast, bobs), found[1].decode(), connection)
     yield made
     made.connection.close()
 

@@ -21,7 +21,7 @@ from wsgi_app.lasting import lasting
 
 @click.command(hidden=True)
 def initialise() -> None:
-    """Make or upgrade what the data directory holds, the admin token included."""
+    """Make or upgrade what the data directory holds, the tokens of admin and of workers included."""
     with lasting():
         from wsgi_app.core import disk
         from wsgi_app.core.gateway import open_gateway
@@ -34,6 +34,7 @@ def initialise() -> None:
         soundness.require_sound(config.database, largest=soundness.LARGEST_AT_START)
         gateway = open_gateway(config)
         gateway.access.issue_admin_token()
+        gateway.access.issue_workers_token()
         # before anybody can call: the gate may be older or newer than the database
         gateway.strays.set_aside()
         gateway.gate_image.rebuild()

@@ -12,7 +12,7 @@ from wsgi_app.cli.client import Client
 from wsgi_app.cli.output import json_option, print_json, print_table, when
 from wsgi_app.clock import rfc3339
 
-SCOPES = ("read", "submit", "admin")
+SCOPES = ("read", "submit", "admin", "workers")
 DAY = 86400
 #: days after which nobody knows of a token any more
 CENTURY = 36525

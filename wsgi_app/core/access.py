@@ -1,7 +1,7 @@
 """Who may do what. Source: design.md section 6, Access.
 
-A user has tokens with scopes (read, submit, admin); a recipe has keys, which the gate knows; a system has a key.
-Secrets are 256 bits at random and stored as hashes only.
+A user has tokens with scopes (read, submit, admin, workers); a recipe has keys, which the gate knows; a system has a
+key. Secrets are 256 bits at random and stored as hashes only.
 """
 
 import base64
@@ -22,6 +22,8 @@ from wsgi_app.store import access as store
 from wsgi_app.store import systems
 
 ADMIN = "admin"
+#: may answer for workers, and nothing else: what their gateway has
+WORKERS = "workers"
 #: keys of a recipe that are valid at a time, of each kind; every claim makes one
 MOST_KEYS = 8
 
@@ -110,18 +112,24 @@ class Access:
 
     def issue_admin_token(self) -> None:
         """Make the token of user admin and write it to `DATA/admin.token`, unless the file is there."""
-        path = self._ground.config.admin_token
+        self._issue_token(self._ground.config.admin_token, ADMIN, (ADMIN, "read", "submit"))
+
+    def issue_workers_token(self) -> None:
+        """Make the token of user workers and write it to `DATA/workers.token`, unless the file is there."""
+        self._issue_token(self._ground.config.workers_token, WORKERS, (WORKERS,))
+
+    def _issue_token(self, path: Path, user: str, scopes: tuple[str, ...]) -> None:
         if path.exists():
             return
         secret = fresh_secret()
         with self._ground.change() as change:
-            store.revoke_named(change.tx, ADMIN, path.name, change.now)
+            store.revoke_named(change.tx, user, path.name, change.now)
             store.insert_token(
                 change.tx,
-                user=ADMIN,
+                user=user,
                 name=path.name,
                 digest=digest(secret),
-                scopes=(ADMIN, "read", "submit"),
+                scopes=scopes,
                 now=change.now,
                 expires=None,
             )

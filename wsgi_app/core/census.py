@@ -12,7 +12,7 @@ from wsgi_app.core.systems import Systems
 from wsgi_app.core.traffic import Traffic
 from wsgi_app.states import LogState, RecipeStatus, SystemHealth, SystemState
 from wsgi_app.store import census as store
-from wsgi_app.store import events, recipes, systems
+from wsgi_app.store import events, recipes, systems, workers
 
 
 @frozen
@@ -28,6 +28,8 @@ class Figures:
     #: recipe sets that wait for systems
     queue: int
     systems: Mapping[tuple[SystemState, SystemHealth], int]
+    #: by what they do: idle, busy, offline
+    workers: Mapping[str, int]
     logs: Mapping[LogState, int]
     results: int
     #: the id of the newest event
@@ -51,6 +53,7 @@ class Census:
         """Return the figures of this moment, all of one snapshot."""
         run = self._ground.config.run
         with self._ground.read() as tx:
+            idle, busy, offline = workers.count_online(tx, self._ground.clock())
             waiting = store.unsettled(tx)
             since = waiting.since
             found = systems.load_systems(tx)
@@ -61,6 +64,7 @@ class Census:
                 oldest_unsettled=0.0 if since is None else max(0.0, self._ground.clock() - since),
                 queue=store.queued_sets(tx),
                 systems=Counter((self._systems.state(system), system.health) for system in found),
+                workers={"idle": idle, "busy": busy, "offline": offline},
                 logs=store.logs_by_state(tx),
                 results=store.count_results(tx),
                 last_event=events.latest(tx),

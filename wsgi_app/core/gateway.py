@@ -33,6 +33,7 @@ from wsgi_app.core.recipes import Recipes
 from wsgi_app.core.records import Records
 from wsgi_app.core.restored import Restored
 from wsgi_app.core.results import Results
+from wsgi_app.core.rollcall import CALLED, Arrivals, RollCalls
 from wsgi_app.core.selection import Selections
 from wsgi_app.core.steps import Steps
 from wsgi_app.core.strays import Strays
@@ -42,6 +43,7 @@ from wsgi_app.core.tail import KEPT, Tail
 from wsgi_app.core.tasks import Tasks
 from wsgi_app.core.tokens import Tokens
 from wsgi_app.core.watchdogs import Watchdogs
+from wsgi_app.core.workers import Workers
 from wsgi_app.errors import Conflict
 from wsgi_app.model import Event
 from wsgi_app.states import FINISHED_RECIPE
@@ -73,6 +75,8 @@ class Gateway:
     lab: TheLab
     systems: Systems
     machines: Machines
+    workers: Workers
+    roll_calls: RollCalls
     queue: Queue
     sync: Sync
     port_waits: PortWaits
@@ -123,17 +127,21 @@ def open_gateway(config: Config, clock: Clock | None = None) -> Gateway:
     database.upgrade()
 
     tail = Tail()
+    arrivals = Arrivals()
 
     def news(seen: int | None) -> News:
         with database.read() as tx:
             newest = events.latest(tx)
-            if seen is None or newest == seen:
+            if seen is None:
                 return News(newest, ())
+            called = [CALLED] if notifier.crowd(CALLED) and arrivals.any(tx) else []
+            if newest == seen:
+                return News(newest, called)
             # asked when `newest` is known: a stream that comes later reads the database first, and finds all this there
             if notifier.crowd(ANY_EVENT):
                 tail.feed(seen, newest, events.load_told(tx, after=seen, limit=KEPT))
             new = events.load_events(tx, after=seen, limit=None, topics=WAITED_FOR, user=None, admin=True)
-            return News(newest, {ANY_EVENT, *(subject for event in new for subject in _concerned(event))})
+            return News(newest, {ANY_EVENT, *called, *(subject for event in new for subject in _concerned(event))})
 
     notifier = Notifier(news, config.max_waiters, Bell(config.run / "news"))
     ground = Ground(config, database, Gate(config.gate), clock or SteadyClock(config.clock_mark), notifier)
@@ -159,6 +167,8 @@ def open_gateway(config: Config, clock: Clock | None = None) -> Gateway:
         TheLab(ground, access),
         systems,
         Machines(ground, access, systems),
+        Workers(ground, access, systems),
+        RollCalls(ground, access),
         Queue(ground, access),
         Sync(ground, access),
         PortWaits(ground),

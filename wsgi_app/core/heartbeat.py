@@ -17,6 +17,7 @@ from attrs import field, frozen
 #: the files, below DATA/run
 INDEXER = "indexer.json"
 TIMER = "timer.json"
+WORKERS = "workers.json"
 #: how often a process writes, while it goes round
 BEAT_SECONDS = 1.0
 #: whoever has written nothing for so long hangs

@@ -42,14 +42,10 @@ class Systems:
 
     def add(self, caller: Caller, system: System) -> System:
         """Add a system (admins only). Raises `SystemExists`, `Invalid`."""
-        _check_name(system.name)
-        system = evolve(system, address=_canonical(system.address))
+        system = checked(system)
         with self._ground.change() as change:
             self._access.require(change.tx, caller, access.ADMIN)
-            if systems.load_system(change.tx, system.name) is not None:
-                raise SystemExists
-            systems.insert_system(change.tx, system)
-            change.event("system", None, name=system.name, state=SystemState.OFFLINE, health=system.health)
+            add(change, system)
             return system
 
     def get(self, name: str) -> System:
@@ -191,6 +187,20 @@ class Systems:
             recipe = _recipe(change.tx, name)
             if recipe is not None:
                 assignment.take(change, self._ground, recipe)
+
+
+def checked(system: System) -> System:
+    """Return a system that is about to be added, as it is stored. Raises `Invalid`."""
+    _check_name(system.name)
+    return evolve(system, address=_canonical(system.address))
+
+
+def add(change: Change, system: System) -> None:
+    """Add a system that was checked. Raises `SystemExists`."""
+    if systems.load_system(change.tx, system.name) is not None:
+        raise SystemExists
+    systems.insert_system(change.tx, system)
+    change.event("system", None, name=system.name, state=SystemState.OFFLINE, health=system.health)
 
 
 def _recipe(tx: Connection, name: str) -> Recipe | None:

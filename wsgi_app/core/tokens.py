@@ -10,14 +10,14 @@ import re
 from attrs import frozen
 from sqlalchemy import Connection
 
-from wsgi_app.core.access import ADMIN, Access, digest, fresh_secret
+from wsgi_app.core.access import ADMIN, WORKERS, Access, digest, fresh_secret
 from wsgi_app.core.change import Ground
 from wsgi_app.errors import Denied, Invalid, NoSuchToken, Unauthenticated
 from wsgi_app.model import Caller, Token
 from wsgi_app.store import access as store
 
 #: what a token may allow
-SCOPES = ("read", "submit", ADMIN)
+SCOPES = ("read", "submit", ADMIN, WORKERS)
 #: what it allows unless its maker says otherwise
 USUAL_SCOPES = ("read", "submit")
 

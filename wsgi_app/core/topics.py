@@ -52,6 +52,7 @@ TOPICS: Mapping[str, Topic] = {
             "state": "null when it was removed",
             "health": "null when it was removed",
             "recipe": "only when it gets one, or (null) is free of it",
+            "worker": "only when its worker comes or goes: whether it is `online`, and its `version`",
         },
     ),
     "lab": Topic("its health or what else is set of it changed", {"health": ""}),

@@ -57,6 +57,12 @@ def _families(figures: Figures) -> Iterator[Metric]:
         for health in SystemHealth:
             systems.add_metric([state, health], figures.systems.get((state, health), 0))
     yield systems
+    workers = GaugeMetricFamily(
+        "tackroom_workers", "Workers by whether they are connected, and at work", labels=["state"]
+    )
+    for doing, count in figures.workers.items():
+        workers.add_metric([doing], count)
+    yield workers
     logs = GaugeMetricFamily("tackroom_logs", "Registered logs by state", labels=["state"])
     for log_state in LogState:
         logs.add_metric([log_state], figures.logs.get(log_state, 0))

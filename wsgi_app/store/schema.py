@@ -66,6 +66,40 @@ systems = Table(
     Column("description", Text, nullable=False, server_default=text("''")),
 )
 
+#: those that workers connect to; each tells the whole of its fleet with every roll call
+gateways = Table(
+    "gateways",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    #: of its newest roll call
+    Column("sequence", Integer, nullable=False),
+    #: when that came
+    Column("seen", Float, nullable=False),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", String(255), ForeignKey("systems.name", ondelete="CASCADE"), primary_key=True),
+    #: MD5 of its password, in hex: the wire's challenge is answered with it, so it is as good as the password
+    Column("password_md5", String(32), nullable=False),
+    #: its tasks are to outlive its connection
+    Column("detach", Boolean, nullable=False, server_default="0"),
+    #: it is to be told to exit when it is free
+    Column("shutdown", Boolean, nullable=False, server_default="0"),
+    #: who said last that it is connected there; null: nobody, or that one said since that it is not
+    Column("gateway", String(64)),
+    Column("version", String(255)),
+    #: where it called from
+    Column("address", String(255)),
+    Column("connected", Float),
+    Column("heard", Float),
+    #: the recipe that its gateway said it has in hand for it
+    Column("in_hand", Integer),
+    #: it has said that it wants to go
+    Column("leaving", Boolean, nullable=False, server_default="0"),
+)
+
 #: one row: whether the lab gives out work, and how much
 lab = Table(
     "lab",

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from wsgi_app.model import System
 from wsgi_app.states import SystemHealth
-from wsgi_app.store.schema import systems
+from wsgi_app.store.schema import systems, workers
 
 
 def insert_system(tx: Connection, system: System) -> None:
@@ -28,7 +28,7 @@ def insert_system(tx: Connection, system: System) -> None:
 def load_system(tx: Connection, name: str) -> System | None:
     """Return a system, or None."""
     row = tx.execute(select(systems).where(systems.c.name == name)).one_or_none()
-    return None if row is None else _system(row)
+    return None if row is None else system_of(row)
 
 
 def load_systems(
@@ -38,13 +38,13 @@ def load_systems(
     query = select(systems).where(systems.c.name > after).order_by(systems.c.name)
     if health:
         query = query.where(systems.c.health.in_(health))
-    return [_system(row) for row in tx.execute(query if limit is None else query.limit(limit))]
+    return [system_of(row) for row in tx.execute(query if limit is None else query.limit(limit))]
 
 
 def free_systems(tx: Connection, now: float) -> list[System]:
     """Return the healthy systems that said lately that they are free, in order of name."""
     free = select(systems).where(systems.c.recipe.is_(None), systems.c.claimed_until > now).order_by(systems.c.name)
-    return [system for system in map(_system, tx.execute(free)) if system.health.usable]
+    return [system for system in map(system_of, tx.execute(free)) if system.health.usable]
 
 
 def update_system(tx: Connection, name: str, **values: Any) -> None:
@@ -63,6 +63,7 @@ def release(tx: Connection, recipe: int, *, claim_ends: float | None) -> None:
 def forget_claims(tx: Connection) -> None:
     """Let no system count as being there, and no address open the gate of what its system ran last."""
     tx.execute(update(systems).values(claimed_until=None, last_recipe=None))
+    tx.execute(update(workers).values(gateway=None, in_hand=None, leaving=False))
 
 
 def delete_system(tx: Connection, name: str) -> None:
@@ -75,7 +76,8 @@ def key_hash(tx: Connection, name: str) -> str | None:
     return tx.execute(select(systems.c.key_hash).where(systems.c.name == name)).scalar_one_or_none()
 
 
-def _system(row: Row[Any]) -> System:
+def system_of(row: Row[Any]) -> System:
+    """Return a row of the table of systems as a system."""
     return System(
         name=row.name,
         type=row.type,

@@ -25,7 +25,7 @@ Headers = dict[str, str]
 def test_life(web: TestApp, admin: Headers) -> None:
     """A system is added, read, listed, changed and forgotten."""
     made = web.post_json("/systems/", FULL, headers=admin, status=201)
-    whole = {**FULL, "state": "offline", "recipe": None, "last_seen": None}
+    whole = {**FULL, "state": "offline", "recipe": None, "last_seen": None, "worker": None}
     assert (made.headers["Location"], made.json) == ("/systems/m1", whole)
     assert web.get("/systems/m1").json == whole
     assert web.get("/systems/").json == {"systems": [whole], "next": None}

@@ -51,9 +51,10 @@ def _disk(config: Config) -> Finding:
 def _rights(config: Config) -> Finding:
     if config.data.stat().st_mode & 0o007:
         return Finding("rights", f"others may use {config.data}: private logs too", f"chmod o= {config.data}")
-    token = config.admin_token
-    if token.exists() and token.stat().st_mode & 0o077:
-        return Finding("rights", f"others may read {token}", f"chmod 600 {token}, or remove it and start serve again")
+    for token in (config.admin_token, config.workers_token):
+        if token.exists() and token.stat().st_mode & 0o077:
+            mend = f"chmod 600 {token}, or remove it and start serve again"
+            return Finding("rights", f"others may read {token}", mend)
     return Finding("rights", f"{config.data} is closed to others")
 
 
@@ -61,7 +62,7 @@ def _owners(config: Config) -> Finding:
     """Look whether all is of one owner: neither plane may make what the other cannot write."""
     owner = config.data.stat().st_uid
     database = config.database
-    ours = [config.logs, config.gate, config.run, config.admin_token, database]
+    ours = [config.logs, config.gate, config.run, config.admin_token, config.workers_token, database]
     ours += [database.with_name(database.name + end) for end in ("-wal", "-shm")]
     # the top of the log tree is enough: what is below is made by the same processes
     ours += [config.logs.parent, *(config.gate.iterdir() if config.gate.is_dir() else ())]

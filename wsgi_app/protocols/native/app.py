@@ -11,6 +11,7 @@ from wsgi_app.protocols.native.queue import Queue
 from wsgi_app.protocols.native.sync import Sync
 from wsgi_app.protocols.native.systems import Systems
 from wsgi_app.protocols.native.tokens import Tokens
+from wsgi_app.protocols.native.workers import Workers
 from wsgi_app.protocols.web import Face, Route, WSGIApplication
 
 
@@ -24,6 +25,7 @@ def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
     sync = Sync(gateway)
     systems = Systems(gateway, config, gateway.clock)
     tokens = Tokens(gateway)
+    workers = Workers(gateway, config, gateway.clock)
     return Face(
         [
             Route("/jobs/", ["POST"], jobs.submit),
@@ -51,6 +53,15 @@ def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
             Route("/systems/<name>", ["DELETE"], systems.remove),
             Route("/systems/<name>/key", ["POST"], systems.issue_key),
             Route("/systems/<name>/claim", ["POST"], systems.claim),
+            Route("/workers/", ["POST"], workers.add),
+            Route("/workers/", ["GET"], workers.page),
+            Route("/workers/login", ["POST"], workers.admit),
+            Route("/workers/roll-call", ["POST"], workers.roll_call),
+            Route("/workers/<name>", ["GET"], workers.get),
+            Route("/workers/<name>", ["PATCH"], workers.change),
+            Route("/workers/<name>", ["DELETE"], workers.remove),
+            Route("/workers/<name>/password", ["POST"], workers.issue_password),
+            Route("/workers/<name>/shutdown", ["POST"], workers.shut_down),
             Route("/events", ["GET"], events.get),
             Route("/openapi.yaml", ["GET"], openapi.get),
             Route("/tokens/", ["GET"], tokens.page),

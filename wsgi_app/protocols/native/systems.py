@@ -31,20 +31,7 @@ class Systems:
 
     def add(self, request: Request) -> Response:
         """POST /systems/."""
-        values = _read(request)
-        if values.get("name") is None:
-            raise Invalid("name is missing", field="name")
-        defaults: dict[str, Any] = {
-            "type": None,
-            "tags": (),
-            "address": None,
-            "health": SystemHealth.UNKNOWN,
-            "reason": None,
-            "recipe": None,
-            "last_seen": None,
-            "claimed_until": None,
-        }
-        system = self._gateway.systems.add(request.caller, System(**{**defaults, **values}))
+        system = self._gateway.systems.add(request.caller, new_system(read_object(request)))
         return self._answer(system, 201, {"Location": f"{self._config.prefix}systems/{system.name}"})
 
     def page(self, request: Request) -> Response:
@@ -53,7 +40,10 @@ class Systems:
         health = request.words("health", SystemHealth)
         found = self._gateway.systems.page(health=health, after=request.text("after") or "", limit=limit)
         after = found[-1].name if len(found) == limit else None
-        values = [wire.system_value(system, self._gateway.systems.state(system)) for system in found]
+        workers = self._gateway.workers.of_systems([system.name for system in found])
+        values = [
+            wire.system_value(system, self._gateway.systems.state(system), workers.get(system.name)) for system in found
+        ]
         return web.json_response({"systems": values, "next": web.next_page(request, after)})
 
     def get(self, request: Request, name: str) -> Response:
@@ -62,7 +52,7 @@ class Systems:
 
     def change(self, request: Request, name: str) -> Response:
         """PATCH /systems/NAME."""
-        values = _read(request)
+        values = _read(read_object(request))
         if "name" in values:
             raise Invalid("a system keeps its name", field="name")
         return self._answer(self._gateway.systems.change(request.caller, name, **values))
@@ -89,14 +79,40 @@ class Systems:
         return web.json_response(value, headers={"Location": f"{self._config.prefix}recipes/{claimed.recipe.id}/"})
 
     def _answer(self, system: System, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-        return web.json_response(wire.system_value(system, self._gateway.systems.state(system)), status, headers)
+        worker = self._gateway.workers.of_systems([system.name]).get(system.name)
+        return web.json_response(
+            wire.system_value(system, self._gateway.systems.state(system), worker), status, headers
+        )
 
 
-def _read(request: Request) -> dict[str, Any]:
-    """Return what the body sets of a system. Raises `BadDocument`, `Invalid` naming the field."""
+def read_object(request: Request) -> dict[str, Any]:
+    """Return the body's JSON object. Raises `UnsupportedMediaType`, `BadDocument`, `Invalid`."""
     given = wire.read_json(request)
     if not isinstance(given, dict):
         raise Invalid("a JSON object is expected")
+    return given
+
+
+def new_system(given: dict[str, Any]) -> System:
+    """Return the system that an object's fields say. Raises `Invalid` naming the field."""
+    values = _read(given)
+    if values.get("name") is None:
+        raise Invalid("name is missing", field="name")
+    defaults: dict[str, Any] = {
+        "type": None,
+        "tags": (),
+        "address": None,
+        "health": SystemHealth.UNKNOWN,
+        "reason": None,
+        "recipe": None,
+        "last_seen": None,
+        "claimed_until": None,
+    }
+    return System(**{**defaults, **values})
+
+
+def _read(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what an object's fields set of a system. Raises `Invalid` naming the field."""
     values: dict[str, Any] = {}
     for name, value in given.items():
         if name in (*_TEXTS, *_WORDS):

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from wsgi_app.clock import rfc3339
 from wsgi_app.core.summary import RecipeSummary, Summary
 from wsgi_app.documents import jobjson
-from wsgi_app.model import Event, Lab, Result, System
+from wsgi_app.model import Event, Lab, Result, System, Worker
 from wsgi_app.protocols import web
 from wsgi_app.protocols.web import Request
 from wsgi_app.states import SystemState
@@ -97,8 +97,8 @@ def _recipe_summary(summary: RecipeSummary) -> dict[str, Any]:
     }
 
 
-def system_value(system: System, state: SystemState) -> dict[str, Any]:
-    """Return the JSON value of a system."""
+def system_value(system: System, state: SystemState, worker: Worker | None) -> dict[str, Any]:
+    """Return the JSON value of a system with its worker, if it has one."""
     return {
         "name": system.name,
         "type": system.type,
@@ -110,6 +110,24 @@ def system_value(system: System, state: SystemState) -> dict[str, Any]:
         "description": system.description,
         "recipe": system.recipe,
         "last_seen": rfc3339(system.last_seen),
+        "worker": None if worker is None else {"online": worker.online, "version": worker.version},
+    }
+
+
+def worker_value(worker: Worker, state: SystemState) -> dict[str, Any]:
+    """Return the JSON value of a worker with what of its system concerns it."""
+    return {
+        "name": worker.name,
+        "state": state,
+        "health": worker.system.health,
+        "online": worker.online,
+        "version": worker.version,
+        "address": worker.address,
+        "connected": rfc3339(worker.connected),
+        "last_seen": rfc3339(worker.last_seen),
+        "recipe": worker.system.recipe,
+        "detach": worker.detach,
+        "leaving": worker.leaving,
     }
 
 
