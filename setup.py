@@ -33,6 +33,7 @@ setup(
     package_data={
         "wsgi_app": ["py.typed"],
         "wsgi_app.documents.lavajob.shell": ["*.sh"],
+        "wsgi_app.harnesses.buildbot": ["tools/*.sh"],
         "wsgi_app.protocols.lava": ["templates/*.css", "templates/*.html"],
         "wsgi_app.protocols.native": ["openapi.yaml"],
         "wsgi_app.store": ["migrations/*.mako"],
@@ -61,6 +62,8 @@ setup(
         "werkzeug>=3.1",
     ],
     extras_require={
+        # stock buildbot-workers as systems of the lab
+        "buildbot": ["twisted[tls]>=24"],
         "subunit": ["python-subunit>=1.4.4"],
         "test": [
             "hypothesis>=6.120",
@@ -74,6 +77,7 @@ setup(
             "pytest-randomly>=3.16",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
+            "twisted[tls]>=24",
             "webtest>=3.0.2",
             "webob>=1.8.9",
         ],

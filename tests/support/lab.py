@@ -116,6 +116,15 @@ class Lab:
         """Whether nothing is to be different for an interpreter that starts: its disk, or what it looks at."""
         return not self.within and all(name.startswith("TACKROOM_") for name in self.environ)
 
+    def workers_port(self, name: str = "port") -> int:
+        """Where workers come in (`tls_port`: over TLS), of a lab that has a TACKROOM_BUILDBOT_LISTEN."""
+
+        def said() -> Any:
+            with suppress(FileNotFoundError):
+                return json.loads((self.data / "run" / "workers.json").read_text()).get(name)
+
+        return int(until(said, "workers are listened for", 30))
+
     def words(self) -> str:
         """Return what its processes have said."""
         return self.said.read_text()
@@ -137,7 +146,9 @@ class Lab:
 
     def environment(self) -> dict[str, str]:
         """The environment of its processes, and of commands that speak to it."""
-        return {**os.environ, "TACKROOM_DATA": str(self.data), **self.environ}
+        # a worker's port is one for the whole machine: only who asks for one has it
+        settings = {"TACKROOM_BUILDBOT_LISTEN": "none", "TACKROOM_DATA": str(self.data), **self.environ}
+        return {**os.environ, **settings}
 
     def command(self, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run `tackroom` with these words against it."""

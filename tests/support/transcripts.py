@@ -82,7 +82,7 @@ class Replay:
 
     def _learn(self, value: object) -> None:
         if isinstance(value, dict):
-            for name in ("key", "token"):
+            for name in ("key", "token", "password"):
                 if isinstance(value.get(name), str):
                     self._names.setdefault(value[name], f"KEY{len(self._names)}")
 

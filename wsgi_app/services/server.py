@@ -2,6 +2,7 @@
 
 import fcntl
 import http.client
+import importlib.util
 import json
 import math
 import os
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from wsgi_app.config import ENV_PREFIX, Config
+from wsgi_app.config import BUILDBOT_PORT, ENV_PREFIX, Config
 from wsgi_app.core.filecopy import sync_directory
 from wsgi_app.errors import Conflict, Invalid, Unavailable
 from wsgi_app.services import httpd, web
@@ -105,14 +106,26 @@ class Server:
             Program("indexer", [*own, "indexer"]),
             Program("timer", [*own, "timer"]),
         ]
+        if self._serves_workers():
+            # the web ends with it: nothing that is in hand could be brought to an end
+            programs.append(
+                Program("workers", [*own, "workers", "--url", self.url + self._config.prefix, "--drain", "0"])
+            )
         if front:
             vector = httpd.command(self._config, f"{self._host}:{self._port}")
             # WINCH: running requests are answered first
             programs.append(Program("httpd", vector, stop_signal=signal.SIGWINCH))
         return programs
 
+    def _serves_workers(self) -> bool:
+        config = self._config
+        wanted = config.buildbot_listen != "none" or config.buildbot_tls_listen not in ("", "none")
+        return wanted and importlib.util.find_spec("twisted") is not None
+
     def _environ(self) -> dict[str, str]:
-        return {**os.environ, ENV_PREFIX + "DATA": str(self._config.data)}
+        listen = self._config.buildbot_listen or f"{self._host}:{BUILDBOT_PORT}"
+        own = {"DATA": str(self._config.data), "BUILDBOT_LISTEN": listen}
+        return {**os.environ, **{ENV_PREFIX + name: value for name, value in own.items()}}
 
     def _make_directory(self) -> None:
         try:

@@ -1,0 +1,91 @@
+"""A worker whose tasks survive lost connections: what runs goes on, and all output comes, whoever dies beside it."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import Lab, free_port, running_lab
+from stockworker import StockWorker, create
+from waiting import until
+
+TICKS = "echo x >> $STARTS; i=0; while [ ! -e $GO ]; do i=$((i+1)); echo tick $i; sleep 0.2; done; exit 3"
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """A lab that workers may come to."""
+    with running_lab("none", TACKROOM_BUILDBOT_LISTEN=f"127.0.0.1:{free_port()}") as lab:
+        yield lab
+
+
+@pytest.fixture
+def worker(lab: Lab, tmp_path: Path) -> Iterator[StockWorker]:
+    """A worker that is connected."""
+    name = tmp_path.name.replace("_", "-")
+    password = lab.post("/workers/", {"name": name, "detach": True})["password"]
+    made = create(tmp_path / "worker", lab.workers_port(), name, password)
+    try:
+        made.start()
+        until(lambda: lab.call("GET", f"/workers/{name}").json["online"], "the worker is online")
+        yield made
+    finally:
+        (tmp_path / "go").touch()
+        made.end()
+
+
+def ticking(lab: Lab, name: str, place: Path) -> tuple[int, Any]:
+    """Begin a job that ticks until `go` is there; return it and the path of its output."""
+    script = f"STARTS={place}/starts GO={place}/go; {TICKS}"
+    job = lab.job({"name": "ticks", "script": script}, {"name": "next", "command": ["true"]}, system=name)
+    recipe = lab.call("GET", f"/jobs/{job['id']}").json["recipe_sets"][0]["recipes"][0]
+    output = f"/recipes/{recipe['id']}/tasks/{recipe['tasks'][0]['id']}/logs/taskout.log"
+    until(lambda: ticks(lab, output), "it ticks")
+    return job["id"], output
+
+
+def ticks(lab: Lab, output: str) -> list[str]:
+    """What has come of the output."""
+    answer = lab.call("GET", output)
+    return answer.body.decode().splitlines() if answer.status == 200 else []
+
+
+@pytest.mark.parametrize("part", ["gateway", "worker"])
+def test_it_goes_on(lab: Lab, worker: StockWorker, tmp_path: Path, part: str) -> None:
+    """Started once, nothing of the output missing or twice, and its own exit status."""
+    job, output = ticking(lab, worker.name, tmp_path)
+    if part == "gateway":
+        os.kill(json.loads((lab.data / "run" / "workers.json").read_text())["pid"], signal.SIGKILL)
+    else:
+        worker.kill()
+        worker.start()
+    had = len(ticks(lab, output))
+    until(lambda: len(ticks(lab, output)) > had + 3, "it goes on", 30)
+    (tmp_path / "go").touch()
+    found = lab.settled(job, 30)
+    tasks = found["recipe_sets"][0]["recipes"][0]["tasks"]
+    assert [(task["status"], task["result"]) for task in tasks] == [("Completed", "Fail"), ("Completed", "Pass")]
+    lines = ticks(lab, output)
+    assert lines == [f"tick {number}" for number in range(1, len(lines) + 1)]
+    assert (tmp_path / "starts").read_text() == "x\n"
+
+
+def test_cancelled_it_is_killed(lab: Lab, worker: StockWorker, tmp_path: Path) -> None:
+    """Its whole session ends within some seconds."""
+    job, _ = ticking(lab, worker.name, tmp_path)
+    (session,) = (tmp_path / "worker" / "slot0").glob("t*/side/session")
+    group = int(session.read_text().split()[0])
+    assert lab.call("POST", f"/jobs/{job}/cancel").status in (200, 202, 204)
+
+    def gone() -> bool:
+        with suppress(ProcessLookupError):
+            os.killpg(group, 0)
+            return False
+        return True
+
+    until(gone, "it is killed", 8)
+    until(lambda: lab.call("GET", f"/workers/{worker.name}").json["recipe"] is None, "the worker is free")

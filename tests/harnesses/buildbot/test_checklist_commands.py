@@ -1,0 +1,256 @@
+"""The protocol's checklist, 14 to 29: commands on stock workers, each test by its number."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from buildbotworker import VERSIONS, BuildbotWorker, buildbot_worker
+from waiting import until
+from workersdoor import Told, WorkersDoor, workers_door
+
+from wsgi_app.harnesses.buildbot.transport import SIDE, SLOT, Ended, Running, Worker, WorkerError
+
+
+@pytest.fixture(scope="module")
+def door() -> Iterator[WorkersDoor]:
+    """One door for all of this file."""
+    with workers_door() as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def process(
+    request: pytest.FixtureRequest, door: WorkersDoor, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BuildbotWorker]:
+    """A stock worker of each release, which all tests use one after another."""
+    name = f"w{request.param}"
+    door.passwords[name] = "open sesame"
+    directory = tmp_path_factory.mktemp(name) / "worker"
+    with buildbot_worker(request.param, directory, door.port, name, "open sesame") as made:
+        yield made
+
+
+@pytest.fixture
+def worker(door: WorkersDoor, process: BuildbotWorker) -> Worker:
+    """The same, as the door has it."""
+    return door.connected(process.name)
+
+
+@pytest.mark.parametrize(
+    ("command", "rc", "signal"),
+    [
+        (["true"], 0, None),
+        (["sh", "-c", "exit 42"], 42, None),
+        (["sh", "-c", "kill -SEGV $$"], -1, 11),
+        (["no-such-program"], 1, None),
+        ("no-such-program", 127, None),
+    ],
+)
+def test_14_exit_status(
+    door: WorkersDoor, worker: Worker, command: str | list[str], rc: int, signal: int | None
+) -> None:
+    ended = door.run(worker, command)
+    assert (ended.rc, ended.signal, ended.failure, ended.reason) == (rc, signal, None, None)
+
+
+def test_15_text_after_the_exit_status(door: WorkersDoor, worker: Worker) -> None:
+    told = Told()
+    assert door.run(worker, ["echo", "all"], told).rc == 0
+    assert told.all("stdout") == b"all\n"
+    assert b"elapsedTime=" in told.all("header")
+
+
+def test_16_failure_without_exit_status(door: WorkersDoor, worker: Worker) -> None:
+    ended = door.run(worker, ["true"], env={"FOO": 3})
+    assert ended.rc is None
+    assert ended.failure
+    assert "FOO" in ended.failure
+    assert door.run(worker, ["true"]).rc == 0
+
+
+def test_17_unknown_command_and_missing_arguments(door: WorkersDoor, worker: Worker) -> None:
+    with pytest.raises(WorkerError, match="(?i)unrecognized|unknown|nonsense"):
+        door.do(worker.start(SLOT, {}, Told(), command="nonsense"))
+    with pytest.raises(WorkerError, match="command|workdir"):
+        door.do(worker.start(SLOT, {}, Told()))
+    assert door.run(worker, ["true"]).rc == 0
+
+
+def test_18_streams_tagged_and_in_order(door: WorkersDoor, worker: Worker) -> None:
+    told = Told()
+    door.run(worker, "echo out; echo err >&2", told)
+    assert told.all("stdout") == b"out\n"
+    assert told.all("stderr") == b"err\n"
+    assert told.pieces[0][0] == "header"
+    assert told.pieces[-1][0] == "header"
+
+
+def test_19_timeout_without_output(door: WorkersDoor, worker: Worker) -> None:
+    begun = time.monotonic()
+    ended = door.run(worker, ["sleep", "60"], timeout=1)
+    assert (ended.rc, ended.reason) == (-1, "timeout_without_output")
+    assert 0.9 < time.monotonic() - begun < 5
+
+
+def test_20_max_time(door: WorkersDoor, worker: Worker) -> None:
+    begun = time.monotonic()
+    ended = door.run(worker, "while :; do echo more; sleep 0.1; done", maxTime=1)
+    assert (ended.rc, ended.reason) == (-1, "timeout")
+    assert 0.9 < time.monotonic() - begun < 5
+
+
+def test_21_interrupt(door: WorkersDoor, worker: Worker, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    running = door.start(worker, f"sleep 60 & echo $! > {pids}; wait", Told())
+    child = int(until(lambda: pids.exists() and pids.read_text(), "the child's pid"))
+    begun = time.monotonic()
+    door.do(running.interrupt("user pressed stop"))
+    assert door.do(running.ended()).rc == -1
+    assert time.monotonic() - begun < 3
+    until(lambda: not alive(child), "the end of the group")
+    # nothing runs any more: nothing is sent, and who runs next is not hit
+    following = door.start(worker, ["sleep", "0.3"], Told())
+    door.do(running.interrupt("again"))
+    assert door.do(following.ended()).rc == 0
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process, and no mere remains of one."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
+
+
+def test_22_sigterm_time(door: WorkersDoor, worker: Worker) -> None:
+    told = Told()
+    # the sleep is in the background: a shell runs its trap only when what it waits for has ended
+    tidy = "trap 'echo last words; exit 7' TERM; echo set; sleep 60 & wait"
+    running = door.start(worker, ["sh", "-c", tidy], told, sigtermTime=5)
+    until(lambda: Path(f"/proc/{pid_of(tidy)}").exists(), "the command")
+    door.do(running.interrupt("stop"))
+    ended = door.do(running.ended())
+    assert ended.rc != 0
+    assert b"last words\n" in told.all("stdout")
+
+    stubborn = "trap '' TERM; echo set; while :; do sleep 0.1; done"
+    running = door.start(worker, ["sh", "-c", stubborn], Told(), sigtermTime=1)
+    until(lambda: pid_of(stubborn), "the command")
+    begun = time.monotonic()
+    door.do(running.interrupt("stop"))
+    assert door.do(running.ended()).rc == -1
+    assert 0.9 < time.monotonic() - begun < 5
+
+
+def pid_of(script: str) -> int:
+    """Return the process that runs this script, once it has set its trap (SIGTERM is caught or ignored); 0: none."""
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (place / "cmdline").read_bytes().split(b"\0")
+            status = dict(line.split(":\t") for line in (place / "status").read_text().splitlines() if ":\t" in line)
+        except OSError:
+            continue
+        if words[-2:-1] == [script.encode()] and (int(status["SigCgt"], 16) | int(status["SigIgn"], 16)) & (1 << 14):
+            return int(place.name)
+    return 0
+
+
+def test_23_never_two_at_once(door: WorkersDoor, worker: Worker, tmp_path: Path) -> None:
+    file = tmp_path / "order"
+    first = door.start(worker, f"echo begin 1 >> {file}; sleep 0.5; echo end 1 >> {file}", Told())
+
+    async def both() -> list[Ended]:
+        args = {"command": f"echo begin 2 >> {file}", "workdir": "work", "logEnviron": False}
+        second = await worker.start(SLOT, args, Told())
+        return [await first.ended(), await second.ended()]
+
+    assert [one.rc for one in door.do(both())] == [0, 0]
+    assert file.read_text().splitlines() == ["begin 1", "end 1", "begin 2"]
+
+
+def test_23_slots_run_in_parallel(door: WorkersDoor, worker: Worker, tmp_path: Path) -> None:
+    met = tmp_path / "met"
+    # each waits for the other
+    first = door.start(worker, f"touch {met}1; until [ -e {met}2 ]; do sleep 0.05; done", Told(), maxTime=10)
+    second = door.start(worker, f"touch {met}2; until [ -e {met}1 ]; do sleep 0.05; done", Told(), SIDE, maxTime=10)
+    assert [door.do(one.ended()).rc for one in (first, second)] == [0, 0]
+
+
+def test_25_environment_directory_and_input(door: WorkersDoor, worker: Worker) -> None:
+    told = Told()
+    env = {"NEW": "b c", "SECRET_OF_THE_WORKER": None, "PATH": "/extra:${PATH}"}
+    command = 'echo "$NEW|${SECRET_OF_THE_WORKER-gone}|$PATH"; pwd; cat'
+    ended = door.run(worker, command, told, workdir="t1/deep", env=env, initial_stdin="h\u00e9llo\n")
+    assert ended.rc == 0
+    lines = told.all("stdout").decode().splitlines()
+    assert lines[0].startswith("b c|gone|/extra:/")
+    assert lines[1].endswith("/slot0/t1/deep")
+    assert lines[2] == "h\u00e9llo"
+
+
+def test_26_watched_files(door: WorkersDoor, worker: Worker) -> None:
+    told = Told()
+    door.run(worker, "printf 'old\\n' > followed", Told(), workdir="watch")
+    # it begins to follow a moment after the command has begun, and looks every two seconds
+    command = "printf 'one\\n' > first; sleep 1; printf 'two\\n' > second; printf 'new\\n' >> followed; sleep 1.5"
+    files = {"a": "first", "b": "second", "c": {"filename": "followed", "follow": True}}
+    assert door.run(worker, command, told, workdir="watch", logfiles=files).rc == 0
+    assert told.all("log a") == b"one\n"
+    assert told.all("log b") == b"two\n"
+    assert told.all("log c") == b"new\n"
+
+
+def test_27_text_of_all_kinds(door: WorkersDoor, worker: Worker) -> None:
+    told = Told()
+    door.run(worker, ["printf", r"smile \360\237\230\200|\377bad|nul\000end\n"], told)
+    assert told.all("stdout") == "smile \U0001f600|\ufffdbad|nul\0end\n".encode()
+
+
+def test_28_much_output(door: WorkersDoor, worker: Worker) -> None:
+    # 83 bytes a line; the reference's 100 MB are the bench's
+    line, count = "x" * 82, 100_000
+    told = Told()
+    assert door.run(worker, f"yes {line} | head -n {count}", told).rc == 0
+    assert len(told.all("stdout")) == count * 83
+
+
+def test_29_text_while_it_runs(door: WorkersDoor, worker: Worker) -> None:
+    told = Told()
+    running = door.start(worker, "echo early; sleep 30", told)
+    begun = time.monotonic()
+    until(lambda: b"early" in told.all("stdout"), "what it printed", 8)
+    assert time.monotonic() - begun < 6
+    end(door, running)
+
+
+def end(door: WorkersDoor, running: Running) -> None:
+    """Interrupt it and wait for its end."""
+    door.do(running.interrupt("enough"))
+    door.do(running.ended())
+
+
+def test_36_many_commands_on_one_connection(door: WorkersDoor, worker: Worker) -> None:
+    broker = worker._broker  # type: ignore[attr-defined]
+
+    async def many() -> None:
+        for _ in range(100):
+            args = {"command": ["true"], "workdir": "work", "logEnviron": False, "want_stdout": False}
+            await (await worker.start(SLOT, args, Told())).ended()
+
+    door.do(many())
+    assert len(broker.localObjects) < 20
+    assert len(broker.waitingForAnswers) == 0
+
+
+def test_37_a_sink_that_raises(door: WorkersDoor, worker: Worker) -> None:
+    class Full(Told):
+        def text(self, stream: str, data: bytes) -> None:
+            if stream == "stdout":
+                raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        door.run(worker, "echo much; sleep 60", Full())
+    assert door.run(worker, ["true"]).rc == 0
