@@ -34,6 +34,7 @@ MODULES = (
     "lists",
     "readers",
     "cases",
+    "workers",
 )
 WRITTEN = Path("build/bench.json")
 
