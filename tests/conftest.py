@@ -19,6 +19,9 @@ from wsgi_app.config import Config
 # started in the background of a script, the tests would ignore it, and so would what they start and interrupt
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# the port of workers is one for the whole machine: who starts a Tackroom in some other way than as a Lab has none
+os.environ.setdefault("TACKROOM_BUILDBOT_LISTEN", "none")
+
 # the same examples every time, so that a change fails by what it changed; `make explore` looks for new ones
 settings.register_profile("suite", derandomize=True, database=None)
 settings.register_profile("explore", max_examples=2000, print_blob=True)

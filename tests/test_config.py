@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from wsgi_app.config import Config, load, settings
+from wsgi_app.config import Config, load, place_to_listen, settings
 from wsgi_app.errors import Invalid
 from wsgi_app.states import Visibility
 
@@ -79,6 +79,10 @@ def test_environment(tmp_path: Path, name: str, text: str, value: Any) -> None:
         ({"TACKROOM_PREFIX": "/t"}, "prefix"),
         ({"TACKROOM_PREFIX": "/a//b/"}, "prefix"),
         ({"TACKROOM_QUIET_SECONDS": "soon"}, "quiet_seconds"),
+        ({"TACKROOM_BUILDBOT_LISTEN": "9989"}, "buildbot_listen"),
+        ({"TACKROOM_BUILDBOT_LISTEN": "127.0.0.1:99890"}, "buildbot_listen"),
+        ({"TACKROOM_BUILDBOT_TLS_LISTEN": "127.0.0.1:9990"}, "buildbot_tls_listen"),
+        ({"TACKROOM_BUILDBOT_MAX_OUTPUT": "0"}, "buildbot_max_output"),
         ({"TACKROOM_DESCRIPTOR_HOSTS": "a http://b/"}, "descriptor_hosts"),
         ({"TACKROOM_DESCRIPTOR_HOSTS": "::1"}, "descriptor_hosts"),
         ({"TACKROOM_DESCRIPTOR_HOSTS": "*.example"}, "descriptor_hosts"),
@@ -110,3 +114,11 @@ def test_wrong_file(file: Path, content: bytes, said: str) -> None:
     file.mkdir()
     with pytest.raises(Invalid, match="directory"):
         load({"TACKROOM_DATA": str(file.parent)})
+
+
+def test_places_to_listen() -> None:
+    """A host and a port; nothing is the usual port of a host, where one is given."""
+    assert place_to_listen("127.0.0.1:9989") == ("127.0.0.1", 9989)
+    assert place_to_listen("[::]:9990") == ("[::]", 9990)
+    assert place_to_listen("", "127.0.0.1") == ("127.0.0.1", 9989)
+    assert [place_to_listen(words) for words in ("", "none", "9989", "::1")] == [None] * 4

@@ -56,6 +56,8 @@ WRONG: dict[str, list[object]] = {
         "256.0.0.1:80",
         "[1.2.3.4]:80",
     ],
+    "workers_listen": [None, 9989, ["0.0.0.0:9989"], "lab1:9989", "9989", "0.0.0.0:443"],
+    "workers_tls_listen": [None, 9990, True, {"port": 9990}, "lab1:9990", "192.0.2.7", "0.0.0.0:443"],
     "certificate": [None, 7, ["lab.crt"], "/nowhere/lab.crt"],
     "certificate_key": [None, 7, ["lab.key"], "/nowhere/lab.key"],
     "data": [
@@ -79,6 +81,7 @@ WRONG: dict[str, list[object]] = {
         "workers=4",
         ["workers"],
         {"data": "/x/y"},
+        {"buildbot_listen": "0.0.0.0:9989"},
         {"workers": None},
         {"workers": {"a": 1}},
         {"No!": 1},

@@ -29,6 +29,8 @@ from wsgi_app.cli import (
     settings,
     systems,
     tokens,
+    worker,
+    workers,
 )
 from wsgi_app.cli.client import Refused, Unreachable
 from wsgi_app.cli.names import profile_names
@@ -128,6 +130,7 @@ tackroom.add_command(processes.initialise)
 tackroom.add_command(processes.web)
 tackroom.add_command(processes.indexer)
 tackroom.add_command(processes.timer)
+tackroom.add_command(workers.workers)
 tackroom.add_command(demo.demo)
 tackroom.add_command(jobs.job)
 tackroom.add_command(recipes.recipe)
@@ -136,6 +139,7 @@ tackroom.add_command(queue.queue)
 tackroom.add_command(events.events)
 tackroom.add_command(logs.log)
 tackroom.add_command(systems.system)
+tackroom.add_command(worker.worker)
 tackroom.add_command(lab.lab)
 tackroom.add_command(tokens.token)
 tackroom.add_command(harness.harness)

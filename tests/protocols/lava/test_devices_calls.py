@@ -164,3 +164,40 @@ def test_worker(lab: LavaRPC) -> None:
         assert lab.refused("scheduler.workers.update", name_, None, health)[0] == code
     assert lab.refused("scheduler.workers.update", name, None, None, -1)[0] == 400
     assert lab.refused("scheduler.workers.show", "other")[0] == 404
+
+
+def test_buildbot_worker(lab: LavaRPC) -> None:
+    """A Buildbot worker is a worker whose device is itself; its health and description are its system's."""
+    (own,) = lab.call("scheduler.workers.list")
+    lab.web.post_json("/workers/", {"name": "T2"}, headers=lab.headers(), status=201)
+    assert lab.call("scheduler.workers.list", user=None) == [own, "T2"]
+    shown = lab.call("scheduler.workers.show", "T2", user=None)
+    assert (shown["state"], shown["health"], shown["devices"], shown["job_limit"]) == ("Offline", "Active", ["T2"], 1)
+    assert isinstance(shown["last_ping"], datetime)
+    assert lab.call("scheduler.workers.show", own)["devices"] == ["T1", "T3"]
+    assert [lab.call("scheduler.devices.show", name)["worker"] for name in ("T1", "T2")] == [own, "T2"]
+    lab.call("scheduler.devices.update", "T2", "T2")
+    assert lab.refused("scheduler.devices.update", "T2", own)[0] == 400
+    assert lab.refused("scheduler.devices.update", "T1", "T2")[0] == 400
+    lab.call("scheduler.workers.update", "T2", "in the cellar", "ACTIVE", 1)
+    assert lab.web.get("/systems/T2").json["health"] == "unknown"
+    for word, health in (("MAINTENANCE", "maintenance"), ("ACTIVE", "good"), ("RETIRED", "retired")):
+        lab.call("scheduler.workers.update", "T2", None, word)
+        system = lab.web.get("/systems/T2").json
+        assert (system["health"], system["description"]) == (health, "in the cellar")
+    assert lab.call("scheduler.workers.list") == [own]
+    assert lab.call("scheduler.workers.list", True) == [own, "T2"]
+    assert lab.call("scheduler.workers.show", "T2")["devices"] == []
+    assert lab.refused("scheduler.workers.update", "T2", None, None, 2)[0] == 400
+    assert lab.refused("scheduler.workers.update", "T2", None, "ACTIVE", user=lab.user("jane"))[0] == 403
+
+
+def test_a_connected_worker(lab: LavaRPC) -> None:
+    """A Buildbot worker that a gateway has heard is Online, and tells its version."""
+    lab.web.post_json("/workers/", {"name": "T1"}, headers=lab.headers(), status=201)
+    member = {"name": "T1", "version": "4.3.0", "address": "192.0.2.7", "heard": 1.5, "recipe": None, "leaving": False}
+    call = {"gateway": "0" * 32, "sequence": 1, "workers": [member]}
+    lab.web.post_json("/workers/roll-call", call, headers=lab.headers(lab.user("gate", "workers")), status=200)
+    shown = lab.call("scheduler.workers.show", "T1")
+    assert (shown["state"], shown["version"]) == ("Online", "4.3.0")
+    assert shown["last_ping"].year > 2000

@@ -116,3 +116,24 @@ def test_system(rest: Rest) -> None:
     }
     refused = rest.post("token/", {"username": "admin", "password": "x"}, 400, token={}).json
     assert "tackroom token create" in refused["detail"]
+
+
+def test_buildbot_workers(rest: Rest) -> None:
+    """Each Buildbot worker is a worker with one device, itself; what is not one's device is the lab's."""
+    (own,) = [row["hostname"] for row in rest.rows("workers/")]
+    rest.system("plain")
+    rest.system("worked", description="by the door")
+    rest.web.post_json("/workers/", {"name": "worked"}, headers=rest.admin, status=201)
+    assert {row["hostname"] for row in rest.rows("workers/")} == {own, "worked"}
+    (row,) = rest.rows("workers/?hostname=worked&state=Offline&health=Active&last_ping__isnull=true")
+    assert row == rest.get("workers/worked/").json
+    assert (row["description"], row["job_limit"], row["version"]) == ("by the door", 1, None)
+    hosts = {row["hostname"]: row["worker_host"] for row in rest.rows("devices/")}
+    assert hosts == {"plain": own, "worked": "worked"}
+    assert rest.get("devices/worked/").json["worker_host"] == "worked"
+    assert [row["hostname"] for row in rest.rows("devices/?worker_host__hostname=worked")] == ["worked"]
+    rest.post("workers/worked/set_health/", {"health": "Maintenance"}, 202)
+    assert rest.web.get("/systems/worked", headers=rest.admin).json["health"] == "maintenance"
+    assert rest.web.get("/lab", headers=rest.admin).json["health"] == "active"
+    rest.post("workers/worked/set_health/", {"health": "Active"}, 403, token={})
+    assert rest.get("workers/worked/").json["health"] == "Maintenance"

@@ -5,8 +5,8 @@ from typing import Any
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.protocols.lava import wire, words
-from wsgi_app.protocols.lava.configuration import worker_name
 from wsgi_app.protocols.lava.endpoint import Client
+from wsgi_app.protocols.lava.fleet import Fleet
 from wsgi_app.protocols.rpc import Fault
 from wsgi_app.protocols.rpc.methods import Functions
 from wsgi_app.states import SystemHealth
@@ -20,7 +20,7 @@ class Devices:
 
     def __init__(self, gateway: Gateway, config: Config) -> None:
         self._gateway = gateway
-        self._config = config
+        self._fleet = Fleet(gateway, config)
 
     def methods(self) -> Functions:
         """Return what can be called."""
@@ -45,7 +45,7 @@ class Devices:
 
     def show(self, client: Client, hostname: str) -> dict[str, Any]:
         """Return a device."""
-        return wire.device_shown(self._gateway.machines.get(client.caller, hostname), worker_name(self._config))
+        return wire.device_shown(self._gateway.machines.get(client.caller, hostname), self._fleet.of_device(hostname))
 
     def update(
         self,
@@ -62,10 +62,11 @@ class Devices:
     ) -> None:
         """Change health (GOOD, UNKNOWN, BAD, MAINTENANCE, RETIRED) with its reason, description or type of a device.
 
-        What is nil stays. All devices are this controller's, public and nobody's: nothing else can be said of them.
+        What is nil stays. Whose worker it is, that it is public and nobody's: nothing else can be said of that.
         """
-        if worker_hostname not in (None, worker_name(self._config)):
-            raise Fault(400, f"Every device is on the worker {worker_name(self._config)!r}")
+        if worker_hostname is not None and worker_hostname != (worker := self._fleet.of_device(hostname)):
+            only = "a Buildbot worker's is on itself" if worker == hostname else f"this one is on {worker!r}"
+            raise Fault(400, f"Every device is on the worker that it is on: {only}")
         if user_name or group_name:
             raise Fault(400, "A device belongs to nobody here: leave user and group out")
         if public is False:

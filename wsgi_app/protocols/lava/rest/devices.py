@@ -10,6 +10,7 @@ from wsgi_app.core.machines import Machine
 from wsgi_app.protocols import web
 from wsgi_app.protocols.lava import wire, words
 from wsgi_app.protocols.lava.configuration import worker_name
+from wsgi_app.protocols.lava.fleet import Fleet
 from wsgi_app.protocols.lava.rest import body, paging, query, rows
 from wsgi_app.protocols.lava.rest.query import TEXTS, Field
 from wsgi_app.protocols.web import Request
@@ -30,6 +31,17 @@ _FIELDS = {
 }
 _ORDERS = ("hostname", "device_type", "state", "health", "description", "worker_host")
 
+_VALUES: rows.Values[Machine] = {
+    "hostname": lambda machine: machine.system.name,
+    "device_type": lambda machine: machine.system.type,
+    "device_type__name": lambda machine: machine.system.type,
+    "description": lambda machine: machine.system.description,
+    "tags": lambda machine: machine.system.tags,
+    "tags__name": lambda machine: machine.system.tags,
+    "state": wire.device_state,
+    "health": lambda machine: words.DEVICE_HEALTHS[machine.system.health],
+}
+
 
 class Devices:
     """The lab's machines."""
@@ -37,19 +49,8 @@ class Devices:
     def __init__(self, gateway: Gateway, config: Config) -> None:
         self._gateway = gateway
         self._base = config.public_url
-        self._worker = worker_name(config)
-        self._values: rows.Values[Machine] = {
-            "hostname": lambda machine: machine.system.name,
-            "device_type": lambda machine: machine.system.type,
-            "device_type__name": lambda machine: machine.system.type,
-            "description": lambda machine: machine.system.description,
-            "tags": lambda machine: machine.system.tags,
-            "tags__name": lambda machine: machine.system.tags,
-            "state": wire.device_state,
-            "health": lambda machine: words.DEVICE_HEALTHS[machine.system.health],
-            "worker_host": lambda _: self._worker,
-            "worker_host__hostname": lambda _: self._worker,
-        }
+        self._fleet = Fleet(gateway, config)
+        self._own = worker_name(config)
 
     def page(self, request: Request) -> Response:
         """GET devices/; retired ones with `all=1`, or when their health is asked for."""
@@ -57,13 +58,20 @@ class Devices:
         retired = any(one.field == "health" or (one.field == "all" and one.value) for one in wanted)
         machines = self._gateway.machines.all(request.caller)
         there = [one for one in machines if retired or one.system.health is not SystemHealth.RETIRED]
-        found = rows.chosen(there, [one for one in wanted if one.field != "all"], self._values)
-        shown = rows.ordered(request, found, self._values, _ORDERS, "hostname")
-        return paging.part(request, self._base, shown, self._row)
+        hosts = self._fleet.of_devices()
+
+        def host(machine: Machine) -> str:
+            return hosts.get(machine.system.name, self._own)
+
+        values: rows.Values[Machine] = {**_VALUES, "worker_host": host, "worker_host__hostname": host}
+        found = rows.chosen(there, [one for one in wanted if one.field != "all"], values)
+        shown = rows.ordered(request, found, values, _ORDERS, "hostname")
+        return paging.part(request, self._base, shown, lambda machine: _row(machine, host(machine)))
 
     def get(self, request: Request, name: str) -> Response:
         """GET devices/NAME/."""
-        return web.json_response(self._row(self._gateway.machines.get(request.caller, name)))
+        machine = self._gateway.machines.get(request.caller, name)
+        return web.json_response(_row(machine, self._fleet.of_device(name)))
 
     def set_health(self, request: Request, name: str) -> Response:
         """POST devices/NAME/set_health/: 202, as LAVA does."""
@@ -74,21 +82,22 @@ class Devices:
         self._gateway.systems.change(request.caller, name, **values)
         return web.json_response({"message": f"{name} is {words.DEVICE_HEALTHS[values['health']]}."}, 202)
 
-    def _row(self, machine: Machine) -> dict[str, Any]:
-        system = machine.system
-        return {
-            "hostname": system.name,
-            "device_type": system.type,
-            "device_version": None,
-            "physical_owner": None,
-            "physical_group": None,
-            "description": system.description,
-            "tags": list(system.tags),
-            "state": wire.device_state(machine),
-            "health": words.DEVICE_HEALTHS[system.health],
-            "last_health_report_job": None,
-            "worker_host": self._worker,
-            "is_synced": False,
-            "current_job": wire.current_job(machine),
-            "reason": system.reason,
-        }
+
+def _row(machine: Machine, worker: str) -> dict[str, Any]:
+    system = machine.system
+    return {
+        "hostname": system.name,
+        "device_type": system.type,
+        "device_version": None,
+        "physical_owner": None,
+        "physical_group": None,
+        "description": system.description,
+        "tags": list(system.tags),
+        "state": wire.device_state(machine),
+        "health": words.DEVICE_HEALTHS[system.health],
+        "last_health_report_job": None,
+        "worker_host": worker,
+        "is_synced": False,
+        "current_job": wire.current_job(machine),
+        "reason": system.reason,
+    }
