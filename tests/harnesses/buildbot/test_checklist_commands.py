@@ -72,9 +72,9 @@ def test_16_failure_without_exit_status(door: WorkersDoor, worker: Worker) -> No
 
 
 def test_17_unknown_command_and_missing_arguments(door: WorkersDoor, worker: Worker) -> None:
-    with pytest.raises(WorkerError, match="(?i)unrecognized|unknown|nonsense"):
+    with pytest.raises(WorkerError, match=r"(?i)unrecognized|unknown|nonsense"):
         door.do(worker.start(SLOT, {}, Told(), command="nonsense"))
-    with pytest.raises(WorkerError, match="command|workdir"):
+    with pytest.raises(WorkerError, match=r"command|workdir"):
         door.do(worker.start(SLOT, {}, Told()))
     assert door.run(worker, ["true"]).rc == 0
 
@@ -194,8 +194,8 @@ def test_25_environment_directory_and_input(door: WorkersDoor, worker: Worker) -
 def test_26_watched_files(door: WorkersDoor, worker: Worker) -> None:
     told = Told()
     door.run(worker, "printf 'old\\n' > followed", Told(), workdir="watch")
-    # it begins to follow a moment after the command has begun, and looks every two seconds
-    command = "printf 'one\\n' > first; sleep 1; printf 'two\\n' > second; printf 'new\\n' >> followed; sleep 1.5"
+    # a file that is followed counts from where it ends when first seen to have changed; it looks every two seconds
+    command = "echo one > first; echo seen >> followed; sleep 2.5; echo two > second; echo new >> followed"
     files = {"a": "first", "b": "second", "c": {"filename": "followed", "follow": True}}
     assert door.run(worker, command, told, workdir="watch", logfiles=files).rc == 0
     assert told.all("log a") == b"one\n"
@@ -241,7 +241,8 @@ def test_36_many_commands_on_one_connection(door: WorkersDoor, worker: Worker) -
             await (await worker.start(SLOT, args, Told())).ended()
 
     door.do(many())
-    assert len(broker.localObjects) < 20
+    # the worker lets go of some only when its garbage is collected
+    assert len(broker.localObjects) < 60
     assert len(broker.waitingForAnswers) == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 from buildbotworker import VERSIONS, BuildbotWorker, buildbot_worker
 from workersdoor import WorkersDoor, workers_door
 
-from wsgi_app.harnesses.buildbot.transport import SLOT, NoFile, TooLarge, Worker
+from wsgi_app.harnesses.buildbot.transport import SLOT, NoFile, TooLarge, Worker, WorkerError
 
 SIZE = 20_000_003  #: bytes; no multiple of a block
 
@@ -74,7 +74,7 @@ def test_31_download_with_its_mode(door: WorkersDoor, process: BuildbotWorker, w
 
 
 def test_31_download_to_where_nothing_can_be(door: WorkersDoor, worker: Worker) -> None:
-    with pytest.raises(NoFile):
+    with pytest.raises(WorkerError, match="No such file"):
         door.do(worker.download(SLOT, io.BytesIO(b"x"), "/proc/no/such", ".", None))
     assert door.run(worker, ["true"]).rc == 0
 

@@ -13,7 +13,6 @@ import pytest
 from buildbotworker import VERSIONS, buildbot_worker
 from certificates import make_authority
 from twisted.cred.credentials import Anonymous
-from twisted.cred.error import UnauthorizedLogin
 from twisted.spread import pb
 from waiting import until
 from workersdoor import Told, WorkersDoor, workers_door
@@ -45,8 +44,7 @@ def test_01_right_password(door: WorkersDoor, tmp_path: Path, version: str) -> N
         assert about.cpus
         assert about.cpus >= 1
         assert "do not tell" not in repr(about)
-        process.says("Connected to 127.0.0.1")
-        process.says("attached")
+        process.says("worker is ready")
         assert (process.directory / "slot0").is_dir()
 
 
@@ -57,9 +55,9 @@ def test_02_03_wrong_password_and_unknown_name(door: WorkersDoor, tmp_path: Path
     ):
         texts = []
         for process in (wrong, unknown):
-            process.says("UnauthorizedLogin")
+            process.says("unauthorized login")
             assert process.runs
-            texts.append(next(line[25:] for line in process.log().splitlines() if "UnauthorizedLogin" in line))
+            texts.append(next(line[25:] for line in process.log().splitlines() if "unauthorized login" in line))
         assert texts[0] == texts[1]
         # put right, both are let in on their own
         door.passwords.update(w1="wrong", w2=PASSWORD)
@@ -68,19 +66,17 @@ def test_02_03_wrong_password_and_unknown_name(door: WorkersDoor, tmp_path: Path
 
 
 def test_04_anonymous(door: WorkersDoor) -> None:
-    async def login() -> None:
+    async def login() -> str:
         factory = pb.PBClientFactory()
-        reactor = prepare(asyncio.get_running_loop())
-        connector = reactor.connectTCP("127.0.0.1", door.port, factory)
+        factory.noisy = False
+        connector = prepare(asyncio.get_running_loop()).connectTCP("127.0.0.1", door.port, factory)
+        answer = factory.login(Anonymous()).addCallbacks(lambda _: "let in", lambda failure: str(failure.type))
         try:
-            await factory.login(Anonymous()).asFuture(asyncio.get_running_loop())
+            return str(await answer.asFuture(asyncio.get_running_loop()))
         finally:
             connector.disconnect()
 
-    with pytest.raises(Exception) as refused:
-        door.do(login())
-    said = f"{type(refused.value).__name__} {getattr(refused.value, 'remoteType', b'')!r}"
-    assert "UnauthorizedLogin" in said or isinstance(refused.value, UnauthorizedLogin)
+    assert "UnauthorizedLogin" in door.do(login())
 
 
 def test_05_storage_failure(door: WorkersDoor, tmp_path: Path) -> None:
@@ -99,7 +95,7 @@ def test_06_a_second_one_of_the_same_name(door: WorkersDoor, tmp_path: Path) -> 
         running = door.start(first, ["sh", "-c", "read x; echo $x"], told, initial_stdin="unharmed\n")
         sleeping = door.start(first, ["sleep", "60"], Told(), "side0")
         with buildbot_worker("4.3.0", tmp_path / "two", door.port, "w1", PASSWORD) as second:
-            second.says("UnauthorizedLogin")
+            second.says("unauthorized login")
             assert second.runs
         assert door.do(running.ended()).rc == 0
         assert told.all("stdout") == b"unharmed\n"
@@ -175,8 +171,7 @@ def test_12_the_gateway_begins_anew(door: WorkersDoor, tmp_path: Path) -> None:
         assert process.runs
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_13_tls(door: WorkersDoor, tmp_path: Path, version: str) -> None:
+def test_13_tls(door: WorkersDoor, tmp_path: Path) -> None:
     place = tmp_path / "ca"
     place.mkdir()
     authority = make_authority(place)
@@ -185,8 +180,9 @@ def test_13_tls(door: WorkersDoor, tmp_path: Path, version: str) -> None:
     trusted = tmp_path / "trusted"
     trusted.mkdir()
     (trusted / "ca.pem").write_bytes(authority.certificate.read_bytes())
+    # 3.7.0 cannot be told whom to trust: it has --use-tls alone, with the system's roots
     how = f"--connection-string=tls:host=localhost:port={port}:trustRoots={trusted}"
-    with buildbot_worker(version, tmp_path / "w", port, "w1", PASSWORD, how):
+    with buildbot_worker("4.3.0", tmp_path / "w", port, "w1", PASSWORD, how):
         told = Told()
         assert door.run(door.worker("w1"), "yes encrypted | head -n 50000", told).rc == 0
         assert len(told.all("stdout")) == 500_000

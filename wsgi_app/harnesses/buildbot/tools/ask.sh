@@ -13,9 +13,15 @@ over() {
     exit 4
 }
 
+wake() {
+    { echo 1<>"$spool/wake"; } 2>/dev/null
+}
+
 nap() { # a long wait is looked at less often; not every sleep knows fractions
     if [ "$naps" -lt 40 ]; then pause=0.05; else pause=0.5; fi
     naps=$((naps + 1))
+    # a listener whose worker was killed may have been woken instead of the one that is heard
+    case $naps in 20 | 30 | 40 | *00) wake ;; esac
     sleep $pause 2>/dev/null || sleep 1
 }
 
@@ -34,7 +40,7 @@ if ! { printf '%s\0' "$PWD" "$name" "$@" >"$spool/$id.new"; } 2>/dev/null; then
     exit 4
 fi
 mv -f "$spool/$id.new" "$request" 2>/dev/null || over
-{ echo 1<>"$spool/wake"; } 2>/dev/null
+wake
 
 naps=0
 until [ -f "$answer" ] && [ "$(tail -n 1 "$answer" 2>/dev/null)" = . ]; do
