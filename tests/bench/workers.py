@@ -14,10 +14,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from buildbotworker import VERSIONS, BuildbotWorker, worker_of
 from figure import Figure
 from lab import Lab, running_lab
 from scale import Scale
-from stockworker import StockWorker, create, worker_of
 from waiting import until
 
 HERE = Path(__file__).parent
@@ -77,9 +77,8 @@ def bare_master(place: Path, commands: Sequence[str], *, workers: int = 1, repea
         stack.callback(master.kill)
         port = until(lambda: (place / "port").exists() and int((place / "port").read_text()), "the master listens", 30)
         for number in range(workers):
-            worker = create(place / f"w{number}", port, f"w{number}", "password")
-            worker.start()
-            stack.callback(worker.end)
+            worker = BuildbotWorker.make(VERSIONS[0], place / f"w{number}", port, f"w{number}", "password")
+            stack.callback(worker.close)
         said, _ = master.communicate(timeout=300)
     told = [json.loads(line) for line in said.splitlines()]
     assert len(told) == 1 + len(commands), said
@@ -102,8 +101,8 @@ def several(lab: Lab, place: Path, number: int) -> Iterator[list[str]]:
     """So many stock workers that are there."""
     names = [f"w{one}" for one in range(number)]
     with ExitStack() as stack:
-        workers: list[StockWorker] = [stack.enter_context(worker_of(lab, place, name)) for name in names]
-        until(lambda: online(lab) >= len(workers), "all workers are there", 120)
+        for name in names:
+            stack.enter_context(worker_of(lab, place, name))
         yield names
 
 

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from buildbotworker import VERSIONS, worker_of
 from contestlab import Site, cmd, descriptor, one_test, said, shell, steps_of
 from lab import running_lab
 from lavacli import Lavacli
-from stockworker import VERSIONS, worker_of
-from waiting import until
 
 JUNIT = (
     '<testsuite name="unit"><testcase classname="disk" name="reads"/>'
@@ -21,7 +20,6 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     """A lab whose system T1 has nothing but a stock worker."""
     listening = running_lab("apache", TACKROOM_BUILDBOT_LISTEN="127.0.0.1:0")
     with listening as lab, worker_of(lab, tmp_path, "T1", request.param):
-        until(lambda: lab.call("GET", "/workers/T1").json["online"], "the worker is there", 30)
         yield Site(lab, tmp_path)
 
 

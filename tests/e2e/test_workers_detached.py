@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from buildbotworker import BuildbotWorker, worker_of
 from lab import Lab, free_port, running_lab
-from stockworker import StockWorker, create
 from waiting import until
 
 TICKS = "echo x >> $STARTS; i=0; while [ ! -e $GO ]; do i=$((i+1)); echo tick $i; sleep 0.2; done; exit 3"
@@ -24,18 +24,11 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture
-def worker(lab: Lab, tmp_path: Path) -> Iterator[StockWorker]:
+def worker(lab: Lab, tmp_path: Path) -> Iterator[BuildbotWorker]:
     """A worker that is connected."""
-    name = tmp_path.name.replace("_", "-")
-    password = lab.post("/workers/", {"name": name, "detach": True})["password"]
-    made = create(tmp_path / "worker", lab.workers_port(), name, password)
-    try:
-        made.start()
-        until(lambda: lab.call("GET", f"/workers/{name}").json["online"], "the worker is online")
+    with worker_of(lab, tmp_path, tmp_path.name.replace("_", "-"), detach=True) as made:
         yield made
-    finally:
         (tmp_path / "go").touch()
-        made.end()
 
 
 def ticking(lab: Lab, name: str, place: Path) -> tuple[int, Any]:
@@ -55,14 +48,14 @@ def ticks(lab: Lab, output: str) -> list[str]:
 
 
 @pytest.mark.parametrize("part", ["gateway", "worker"])
-def test_it_goes_on(lab: Lab, worker: StockWorker, tmp_path: Path, part: str) -> None:
+def test_it_goes_on(lab: Lab, worker: BuildbotWorker, tmp_path: Path, part: str) -> None:
     """Started once, nothing of the output missing or twice, and its own exit status."""
     job, output = ticking(lab, worker.name, tmp_path)
     if part == "gateway":
         os.kill(json.loads((lab.data / "run" / "workers.json").read_text())["pid"], signal.SIGKILL)
     else:
         worker.kill()
-        worker.start()
+        worker.begin()
     had = len(ticks(lab, output))
     until(lambda: len(ticks(lab, output)) > had + 3, "it goes on", 30)
     (tmp_path / "go").touch()
@@ -74,10 +67,10 @@ def test_it_goes_on(lab: Lab, worker: StockWorker, tmp_path: Path, part: str) ->
     assert (tmp_path / "starts").read_text() == "x\n"
 
 
-def test_cancelled_it_is_killed(lab: Lab, worker: StockWorker, tmp_path: Path) -> None:
+def test_cancelled_it_is_killed(lab: Lab, worker: BuildbotWorker, tmp_path: Path) -> None:
     """Its whole session ends within some seconds."""
     job, _ = ticking(lab, worker.name, tmp_path)
-    (session,) = (tmp_path / "worker" / "slot0").glob("t*/side/session")
+    (session,) = (worker.directory / "slot0").glob("t*/side/session")
     group = int(session.read_text().split()[0])
     assert lab.call("POST", f"/jobs/{job}/cancel").status in (200, 202, 204)
 

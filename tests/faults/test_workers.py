@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from buildbotworker import BuildbotWorker, worker_of
 from lab import Lab, free_port, running_lab
-from stockworker import StockWorker, worker_of
 from waiting import until
 
 TASKS = ("first", "second", "third")
@@ -24,36 +24,35 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture
-def worker(lab: Lab, tmp_path: Path) -> Iterator[StockWorker]:
+def worker(lab: Lab, tmp_path: Path) -> Iterator[BuildbotWorker]:
     """A stock worker that is there, of a system of this test's own."""
     with worker_of(lab, tmp_path, tmp_path.name.replace("_", "-")[:60]) as one:
-        until(lambda: lab.call("GET", f"/workers/{one.name}").json["online"], "the worker is there", 30)
         yield one
 
 
-def kill_gateway(lab: Lab, worker: StockWorker) -> None:
+def kill_gateway(lab: Lab, worker: BuildbotWorker) -> None:
     """The gateway dies; `serve` starts another."""
     (pid,) = lab.pids("wsgi_app.cli workers")
     os.kill(pid, signal.SIGKILL)
 
 
-def kill_web(lab: Lab, worker: StockWorker) -> None:
+def kill_web(lab: Lab, worker: BuildbotWorker) -> None:
     """All of gunicorn dies; `serve` starts another."""
     for pid in lab.pids("gunicorn"):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
-def kill_worker(lab: Lab, worker: StockWorker) -> None:
+def kill_worker(lab: Lab, worker: BuildbotWorker) -> None:
     """The worker dies, and comes back as a machine does that is switched on again."""
     worker.kill()
-    worker.start()
+    worker.begin()
 
 
 VICTIMS = {"gateway": kill_gateway, "web": kill_web, "worker": kill_worker}
 
 
-def submit(lab: Lab, worker: StockWorker, place: Path) -> int:
+def submit(lab: Lab, worker: BuildbotWorker, place: Path) -> int:
     """Submit three tasks, each of which notes its start, and goes on until a file of its name is there."""
     tasks = [
         {
@@ -92,7 +91,7 @@ def ended(lab: Lab, job: int) -> Any:
 
 
 @pytest.mark.parametrize("victim", list(VICTIMS))
-def test_while_a_task_runs(lab: Lab, worker: StockWorker, tmp_path: Path, victim: str) -> None:
+def test_while_a_task_runs(lab: Lab, worker: BuildbotWorker, tmp_path: Path, victim: str) -> None:
     """The task is aborted once where its connection was lost, and goes on where it was not; the others are run."""
     job = submit(lab, worker, tmp_path)
     (tmp_path / "first").touch()
@@ -112,7 +111,7 @@ def test_while_a_task_runs(lab: Lab, worker: StockWorker, tmp_path: Path, victim
 
 
 @pytest.mark.parametrize("victim", list(VICTIMS))
-def test_between_tasks(lab: Lab, worker: StockWorker, tmp_path: Path, victim: str) -> None:
+def test_between_tasks(lab: Lab, worker: BuildbotWorker, tmp_path: Path, victim: str) -> None:
     """Wherever between two tasks it strikes, each is started at most once, and each has an end."""
     job = submit(lab, worker, tmp_path)
     until(lambda: starts(tmp_path)["first"], "the first task runs", 30)
@@ -127,7 +126,7 @@ def test_between_tasks(lab: Lab, worker: StockWorker, tmp_path: Path, victim: st
 
 
 @pytest.mark.parametrize("victim", list(VICTIMS))
-def test_before_the_start(lab: Lab, worker: StockWorker, tmp_path: Path, victim: str) -> None:
+def test_before_the_start(lab: Lab, worker: BuildbotWorker, tmp_path: Path, victim: str) -> None:
     """It strikes with the submission: the recipe is run all the same, or its tasks are told as aborted."""
     for name in TASKS:
         (tmp_path / name).touch()
@@ -140,7 +139,7 @@ def test_before_the_start(lab: Lab, worker: StockWorker, tmp_path: Path, victim:
     until(lambda: lab.call("GET", f"/systems/{worker.name}").json["state"] != "running", "the system is free", 30)
 
 
-def test_worker_that_does_not_come_back(lab: Lab, worker: StockWorker, tmp_path: Path) -> None:
+def test_worker_that_does_not_come_back(lab: Lab, worker: BuildbotWorker, tmp_path: Path) -> None:
     """Its task is aborted within a second, and its recipe has at most five minutes left."""
     job = submit(lab, worker, tmp_path)
     until(lambda: starts(tmp_path)["first"], "the first task runs", 30)
@@ -159,7 +158,7 @@ def test_worker_that_does_not_come_back(lab: Lab, worker: StockWorker, tmp_path:
     assert ended(lab, job)["status"] in ("Cancelled", "Aborted")
 
 
-def test_strikes_are_real(lab: Lab, worker: StockWorker) -> None:
+def test_strikes_are_real(lab: Lab, worker: BuildbotWorker) -> None:
     """There is one gateway, and more than one process of gunicorn: what the others kill is there."""
     check: Callable[[], bool] = lambda: len(lab.pids("wsgi_app.cli workers")) == 1 and len(lab.pids("gunicorn")) > 1  # noqa: E731
     assert until(check, "the processes are there", 30)

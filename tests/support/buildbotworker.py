@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab import Lab
 from waiting import until
 
 #: the releases that are tried: PyPI's newest, and Debian's
@@ -114,3 +115,12 @@ def buildbot_worker(
         yield made
     finally:
         made.close()
+
+
+@contextmanager
+def worker_of(lab: Lab, place: Path, name: str, version: str = VERSIONS[0], **more: object) -> Iterator[BuildbotWorker]:
+    """A system of a lab that has nothing but a stock worker, which is there, and is ended afterwards."""
+    password = lab.post("/workers/", {"name": name, **more})["password"]
+    with buildbot_worker(version, place / name, lab.workers_port(), name, password) as made:
+        until(lambda: lab.call("GET", f"/workers/{name}").json["online"], f"worker {name} is there", 60)
+        yield made
