@@ -246,6 +246,21 @@ class NoSuchWorker(NotFound):
     code = "worker.unknown"
 
 
+class NoSuchDelivery(NotFound):
+    """There is no such delivery.
+
+    There is no such delivery, or it is of another user's job; what is over is forgotten after three months.
+    """
+
+    code = "delivery.unknown"
+
+
+class NoSuchAddress(NotFound):
+    """Where this user can be reached is not known."""
+
+    code = "address.unknown"
+
+
 class NoSuchToken(NotFound):
     """There is no such token."""
 
@@ -354,6 +369,15 @@ class WorkerExists(Conflict):
     """There is a worker of that name already"""
 
     code = "worker.exists"
+
+
+class DeliveryWaiting(Conflict):
+    """This delivery is not over: it is still tried.
+
+    A delivery is repeated when it is over, delivered or failed.
+    """
+
+    code = "delivery.waiting"
 
 
 class StaleRollCall(Conflict):

@@ -306,6 +306,14 @@ class ParsedResult:
 
 
 @frozen
+class Signal:
+    """What a test wants whoever follows it to know, with the line (from 1) that says so."""
+
+    line: int
+    text: str
+
+
+@frozen
 class LogIndex:
     """What one pass over a finished log found."""
 
@@ -318,6 +326,7 @@ class LogIndex:
     format: str | None
     results: tuple[ParsedResult, ...]
     marks: tuple[Mark, ...]
+    signals: tuple[Signal, ...] = ()
 
 
 @frozen
@@ -365,6 +374,8 @@ class System:
     #: the newest recipe that it was given
     last_recipe: int | None = None
     description: str = ""
+    #: the user whose machine it is
+    owner: str | None = None
 
 
 @frozen

@@ -6,6 +6,7 @@ from attrs import field, frozen
 
 from wsgi_app.campaign import Campaign
 from wsgi_app.model import Requires
+from wsgi_app.notification import Notify
 from wsgi_app.states import Visibility
 
 
@@ -72,5 +73,7 @@ class NewJob:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     #: what it was read from
     document: Document | None = None
+    #: who is told of its recipes
+    notify: Notify | None = None
     #: it is taken only when there are systems that could run it all, if one day
     fitting: bool = False

@@ -34,6 +34,7 @@ NEW: dict[tuple[str, str], Any] = {
     ("tasks", "reported_name"): None,
     ("recipe_keys", "claimed"): 0,
     ("logs", "request"): None,
+    ("logs", "signalled"): 0,
     ("jobs", "campaign"): 0,
     ("recipes", "taken"): lambda row: row["assigned"],
     ("recipes", "archive_secret"): None,
@@ -45,6 +46,7 @@ NEW: dict[tuple[str, str], Any] = {
     ("results", "measurement"): None,
     ("results", "units"): None,
     ("systems", "description"): "",
+    ("systems", "owner"): None,
     ("recipe_sets", "version"): 0,
     # of the others, one came of a log, or there are none
     ("recipes", "reported"): lambda row: int(row["id"] == 7),
@@ -53,7 +55,10 @@ NEW: dict[tuple[str, str], Any] = {
 }
 
 #: rows of tables that came later
-NEW_ROWS: dict[str, list[dict[str, Any]]] = {"lab": [{"health": "active", "description": "", "most_recipes": None}]}
+NEW_ROWS: dict[str, list[dict[str, Any]]] = {
+    "lab": [{"health": "active", "description": "", "most_recipes": None}],
+    "readers": [{"name": "notices", "reached": 30}],
+}
 
 #: upgrades the database, and is killed by the kernel at a chosen statement; prints at how many of them it was
 KILLED = """

@@ -19,7 +19,7 @@ HIDDEN = {
     "recipes": "watchdog taken closes waits_for waits_until reported log_bytes log_count",
     "tasks": "closes lost live",
     "results": "log line measurement units",
-    "logs": ("registered size state declared_size declared_sha256 sha256 lines offsets format marks request"),
+    "logs": ("registered size state declared_size declared_sha256 sha256 lines offsets format marks request signalled"),
 }
 #: what a row is, and whose it is: nobody changes that
 FIXED = {"id", "job", "recipe_set", "recipe"}

@@ -24,6 +24,8 @@ from wsgi_app.store import systems
 ADMIN = "admin"
 #: may answer for workers, and nothing else: what their gateway has
 WORKERS = "workers"
+#: Tackroom, where it tells somebody outside what a job's owner wants told; known by identity, so nobody comes as this
+ITSELF = Caller(None, "")
 #: keys of a recipe that are valid at a time, of each kind; every claim makes one
 MOST_KEYS = 8
 
@@ -52,6 +54,21 @@ class Access:
         with self._ground.read() as tx:
             actor = self.actor(tx, caller)
         return None if actor is None else actor.user
+
+    def seen_as(self, caller: Caller) -> tuple[str | None, Actor | None]:
+        """Return the user behind a token, and who that is for what is private: None where it does not say it may read.
+
+        Raises `BadCredentials`.
+        """
+        with self._ground.read() as tx:
+            user = self.actor(tx, caller)
+            return (None if user is None else user.user), self.reader(tx, caller)
+
+    def is_system(self, name: str, secret: str) -> bool | None:
+        """Whether a secret is the key of a system; None: there is no such system, or it has no key."""
+        with self._ground.read() as tx:
+            stored = systems.key_hash(tx, name)
+        return None if stored is None else hmac.compare_digest(stored, digest(secret))
 
     def token(self, tx: Connection, caller: Caller) -> Token | None:
         """Return the valid token that was sent, None when nothing was; raise `BadCredentials` for other credentials."""
@@ -93,7 +110,7 @@ class Access:
 
     def require_reader(self, tx: Connection, caller: Caller, job: Job, recipe: int | None = None) -> None:
         """Let pass who may read a job: anyone if it is public, its owner, admins, and holders of the recipe's key."""
-        if self.open_to(caller, job.visibility, recipe):
+        if caller is ITSELF or self.open_to(caller, job.visibility, recipe):
             return
         if not caller.authorization:
             raise Unauthenticated("this job is private")
@@ -117,6 +134,13 @@ class Access:
     def issue_workers_token(self) -> None:
         """Make the token of user workers and write it to `DATA/workers.token`, unless the file is there."""
         self._issue_token(self._ground.config.workers_token, WORKERS, (WORKERS,))
+
+    def make_callback_key(self) -> None:
+        """Write `DATA/callback.key`, by which callbacks are signed, unless the file is there."""
+        path = self._ground.config.callback_key
+        if not path.exists():
+            # the form that libraries for Standard Webhooks take
+            write_secret(path, f"whsec_{base64.b64encode(os.urandom(32)).decode()}")
 
     def _issue_token(self, path: Path, user: str, scopes: tuple[str, ...]) -> None:
         if path.exists():

@@ -10,8 +10,6 @@ harness asks or says something. A set starts when each of its recipes that is no
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from attrs import evolve
-
 from wsgi_app.core import lifecycle
 from wsgi_app.core.access import Access, fresh_secret
 from wsgi_app.core.allowance import load_allowance
@@ -21,7 +19,7 @@ from wsgi_app.core.plan import load_plan, plan_of_free
 from wsgi_app.errors import Conflict, NoSuchSystem, SystemBusy
 from wsgi_app.model import Caller, Recipe, System
 from wsgi_app.states import RecipeStatus
-from wsgi_app.store import campaigns, jobs, queue, recipes, systems
+from wsgi_app.store import campaigns, jobs, listing, queue, recipes, systems
 
 
 def assign(change: Change, ground: Ground) -> None:
@@ -50,6 +48,11 @@ def give(change: Change, ground: Ground, recipe: Recipe, system: System) -> None
     if refusal is not None:
         raise Conflict(refusal)
     _give_all(change, ground, [(recipe, system)], taken=change.now)
+    members = [one.recipe for one in listing.load(change.tx, listing.members(recipe.recipe_set))]
+    if sum(one.assigned is not None for one in members) == 1:
+        for peer in members:
+            if peer.status is RecipeStatus.QUEUED:
+                change.recipe_event(peer, peers_placed=True)
 
 
 def _give_all(
@@ -89,8 +92,8 @@ def _give(
     if system.last_recipe is not None:
         # what it ran before may still take logs by key; its address speaks for the new recipe alone
         change.revoke_addresses(system.last_recipe)
-    lifecycle.tell_running(change, system, recipe.id)
-    change.recipe_event(evolve(recipe, **values))
+    lifecycle.tell_given(change, system, recipe.id)
+    change.recipe_event(recipe, status=RecipeStatus.SCHEDULED, system=system.name)
     # nobody has a right to it yet: what is there is of another recipe, in a database that was restored since
     ground.gate.clear(recipe.id)
     if taken is not None:

@@ -81,6 +81,6 @@ class Attendance:
     def _event(self, member: Member, state: SystemState, worker: dict[str, Any] | None) -> None:
         state = state if member.recipe is None else SystemState.RUNNING
         if worker is None:
-            self.change.event("system", None, name=member.name, state=state, health=member.health)
+            self.change.system_event(member.name, state, member.health)
         else:
-            self.change.event("system", None, name=member.name, state=state, health=member.health, worker=worker)
+            self.change.system_event(member.name, state, member.health, worker=worker)

@@ -10,9 +10,10 @@ from wsgi_app.core.change import Ground
 from wsgi_app.core.heartbeat import Beat
 from wsgi_app.core.systems import Systems
 from wsgi_app.core.traffic import Traffic
+from wsgi_app.notification import DeliveryState
 from wsgi_app.states import LogState, RecipeStatus, SystemHealth, SystemState
 from wsgi_app.store import census as store
-from wsgi_app.store import events, recipes, systems, workers
+from wsgi_app.store import deliveries, events, recipes, systems, workers
 
 
 @frozen
@@ -39,6 +40,9 @@ class Figures:
     #: what the indexer last said of itself (see `indexer.status`), None when it has said nothing
     indexer: Beat | None
     timer: Beat | None
+    publisher: Beat | None
+    #: what is sent to receivers outside, by how far it has come
+    deliveries: Mapping[DeliveryState, int]
     traffic: Traffic
 
 
@@ -71,5 +75,7 @@ class Census:
                 watchdogs_due=len(recipes.overdue_sets(tx, self._ground.clock())),
                 indexer=heartbeat.last(run / heartbeat.INDEXER),
                 timer=heartbeat.last(run / heartbeat.TIMER),
+                publisher=heartbeat.last(run / heartbeat.PUBLISHER),
+                deliveries=deliveries.count_states(tx),
                 traffic=Traffic.load(run / traffic.FILE) or Traffic(),
             )

@@ -1,10 +1,11 @@
 """What every verb works with: the store, the gate, the clock, the settings; and the shape of one change."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from attrs import define, field, frozen
@@ -20,7 +21,7 @@ from wsgi_app.core.gate import Gate
 from wsgi_app.core.notifier import Notifier
 from wsgi_app.errors import TackroomError
 from wsgi_app.model import Recipe, Result, Task
-from wsgi_app.states import LogState, RecipeStatus, ResultValue
+from wsgi_app.states import LogState, RecipeStatus, ResultValue, SystemHealth, SystemState
 from wsgi_app.store import events as store_events
 from wsgi_app.store import times
 from wsgi_app.store.db import Database, savepoint, writes
@@ -29,6 +30,17 @@ T = TypeVar("T")
 
 #: seconds after which a transaction of many pieces takes no further one: others want to write, too
 LONGEST_SECONDS = 0.1
+
+
+_UNCHANGED: Mapping[str, Any] = MappingProxyType({})
+
+
+@frozen
+class Holding:
+    """The recipe that a system holds, and whether a task of it has begun."""
+
+    recipe: int
+    begun: bool
 
 
 @define
@@ -60,11 +72,35 @@ class Change:
         """Record that a job changed."""
         self.event("job", job, id=job, status=status, result=result, settled=settled)
 
+    def new_recipe_event(self, recipe: Recipe) -> None:
+        """Record that a recipe was submitted."""
+        self._recipe_event(recipe, None, {})
+
     def recipe_event(self, recipe: Recipe, **changed: Any) -> None:
-        """Record that a recipe changed; `changed` overrides what `recipe` says."""
-        data = {"status": recipe.status, "result": recipe.result, "settled": recipe.settled, "system": recipe.system}
-        data.update(changed)
-        self.event("recipe", recipe.job, id=recipe.id, job=recipe.job, recipe_set=recipe.recipe_set, **data)
+        """Record that a recipe changed; `recipe` is as it was before, `changed` overrides what it says."""
+        before = {"status": recipe.status, "result": recipe.result, "settled": recipe.settled}
+        was = {name: value for name, value in before.items() if changed.get(name, value) != value}
+        self._recipe_event(recipe, was, changed)
+
+    def system_event(
+        self,
+        name: str,
+        state: SystemState | None,
+        health: SystemHealth | None,
+        *,
+        was: Mapping[str, Any] | None = _UNCHANGED,
+        holds: Holding | None = None,
+        **more: Any,
+    ) -> None:
+        """Record what a system does, and how it is now.
+
+        `was`: which of `health`, `recipe` and `begun` have changed, as they were before; None: it is new. Where any
+        has, `holds` says what recipe it holds.
+        """
+        if was:
+            more["holds"] = None if holds is None else {"recipe": holds.recipe, "begun": holds.begun}
+        said = None if was is None else dict(was)
+        self.event("system", None, name=name, state=state, health=health, was=said, **more)
 
     def task_event(self, recipe: Recipe, task: Task, **changed: Any) -> None:
         """Record that a task changed; `changed` overrides what `task` says."""
@@ -88,6 +124,11 @@ class Change:
     def log_event(self, job: int, recipe: int, path: str, state: LogState, size: int) -> None:
         """Record that a log was registered or declared, or what was found when it was read."""
         self.event("log", job, job=job, recipe=recipe, path=path, state=state, size=size)
+
+    def _recipe_event(self, recipe: Recipe, was: Mapping[str, Any] | None, changed: Mapping[str, Any]) -> None:
+        data = {"status": recipe.status, "result": recipe.result, "settled": recipe.settled, "system": recipe.system}
+        data.update(changed)
+        self.event("recipe", recipe.job, id=recipe.id, job=recipe.job, recipe_set=recipe.recipe_set, was=was, **data)
 
     @contextmanager
     def part(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ from attrs import define, field, frozen
 from sqlalchemy import Connection
 
 from wsgi_app.core import declared, lifecycle
+from wsgi_app.core.announcing import announce
 from wsgi_app.core.change import Change
 from wsgi_app.core.logname import parse_path
 from wsgi_app.core.registry import require_owner
@@ -112,6 +113,8 @@ class _Batch:
             # what is found after settling is listed, but the verdict that was told stands
             if not recipe.settled:
                 self._count.add(recipe.id)
+        if not self._anew:
+            announce(change, recipe, address, index.signals)
         change.log_event(recipe.job, recipe.id, address.path, state, index.size)
 
     def _recipe(self, number: int) -> Recipe:

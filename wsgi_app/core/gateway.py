@@ -7,14 +7,18 @@ from attrs import frozen
 from wsgi_app.clock import Clock, SteadyClock
 from wsgi_app.config import Config
 from wsgi_app.core.access import Access
+from wsgi_app.core.addresses import Addresses
 from wsgi_app.core.archives import Archives
 from wsgi_app.core.bell import Bell
 from wsgi_app.core.campaign.campaigns import Campaigns
 from wsgi_app.core.cases import Cases
 from wsgi_app.core.census import Census
 from wsgi_app.core.change import Ground
+from wsgi_app.core.deliveries import Deliveries
+from wsgi_app.core.dossiers import Dossiers
 from wsgi_app.core.drift import Drift
 from wsgi_app.core.events import ANY_EVENT, Events
+from wsgi_app.core.feed import Feed
 from wsgi_app.core.filecopy import make_directory
 from wsgi_app.core.gate import Gate
 from wsgi_app.core.gateimage import GateImage
@@ -25,8 +29,10 @@ from wsgi_app.core.listing import Listing
 from wsgi_app.core.logs import Logs
 from wsgi_app.core.longreads import LongReads
 from wsgi_app.core.machines import Machines
+from wsgi_app.core.notices.decide import Notices
 from wsgi_app.core.notifier import News, Notifier, Subject
 from wsgi_app.core.portwaits import PortWaits
+from wsgi_app.core.positions import Positions
 from wsgi_app.core.queue import Queue
 from wsgi_app.core.readiness import Readiness
 from wsgi_app.core.recipes import Recipes
@@ -34,6 +40,7 @@ from wsgi_app.core.records import Records
 from wsgi_app.core.restored import Restored
 from wsgi_app.core.results import Results
 from wsgi_app.core.rollcall import CALLED, Arrivals, RollCalls
+from wsgi_app.core.scene import Scene
 from wsgi_app.core.selection import Selections
 from wsgi_app.core.steps import Steps
 from wsgi_app.core.strays import Strays
@@ -86,6 +93,13 @@ class Gateway:
     strays: Strays
     steps: Steps
     events: Events
+    feed: Feed
+    scene: Scene
+    positions: Positions
+    notices: Notices
+    deliveries: Deliveries
+    dossiers: Dossiers
+    addresses: Addresses
     tokens: Tokens
     census: Census
     readiness: Readiness
@@ -143,7 +157,8 @@ def open_gateway(config: Config, clock: Clock | None = None) -> Gateway:
             new = events.load_events(tx, after=seen, limit=None, topics=WAITED_FOR, user=None, admin=True)
             return News(newest, {ANY_EVENT, *called, *(subject for event in new for subject in _concerned(event))})
 
-    notifier = Notifier(news, config.max_waiters, Bell(config.run / "news"))
+    bell = Bell(config.run / "news")
+    notifier = Notifier(news, config.max_waiters, bell)
     ground = Ground(config, database, Gate(config.gate), clock or SteadyClock(config.clock_mark), notifier)
     steps = Steps(ground)
     # before anything is stored by a clock that went back while the machine was off
@@ -178,6 +193,13 @@ def open_gateway(config: Config, clock: Clock | None = None) -> Gateway:
         Strays(ground),
         steps,
         Events(ground, access, tail),
+        Feed(ground, bell),
+        Scene(ground),
+        Positions(ground),
+        Notices(ground),
+        Deliveries(ground, access),
+        Dossiers(ground, access),
+        Addresses(ground, access),
         Tokens(ground, access),
         Census(ground, systems),
         Readiness(ground),

@@ -18,6 +18,7 @@ from attrs import field, frozen
 INDEXER = "indexer.json"
 TIMER = "timer.json"
 WORKERS = "workers.json"
+PUBLISHER = "publisher.json"
 #: how often a process writes, while it goes round
 BEAT_SECONDS = 1.0
 #: whoever has written nothing for so long hangs

@@ -56,6 +56,7 @@ class TheLab:
                 raise Invalid("most_recipes is at least 1, or null: as many as there are systems", field="most_recipes")
             if changed != before:
                 lab.update_lab(change.tx, **values)
-                change.event("lab", None, health=changed.health)
+                was = {} if changed.health is before.health else {"health": before.health}
+                change.event("lab", None, health=changed.health, was=was)
                 dispatch(change, self._ground)
             return changed

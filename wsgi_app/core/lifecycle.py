@@ -8,7 +8,7 @@ from attrs import asdict, frozen
 from wsgi_app.campaign import CampaignEnd
 from wsgi_app.core import gate, verdicts
 from wsgi_app.core.campaign import turns
-from wsgi_app.core.change import Change
+from wsgi_app.core.change import Change, Holding
 from wsgi_app.errors import NoSuchRecipe, NoSuchTask, RecipeFinished, RecipeNotAssigned
 from wsgi_app.model import Job, Recipe, Result, System, Task
 from wsgi_app.states import (
@@ -136,6 +136,8 @@ def refresh(change: Change, recipe_id: int) -> None:
         values["started"] = change.now
     recipes.update_recipe(change.tx, recipe.id, **values)
     change.recipe_event(recipe, status=status)
+    if status is RecipeStatus.RUNNING:
+        _tell_begun(change, recipe)
     if status.finished:
         # the others may have waited for nothing but its system
         start_set(change, recipe.recipe_set)
@@ -163,7 +165,8 @@ def release(change: Change, recipe: Recipe) -> None:
     systems.release(change.tx, recipe.id, claim_ends=None if scheduled else change.now)
     freed = systems.load_system(change.tx, recipe.system)
     if freed is not None:
-        change.event("system", None, name=freed.name, state=SystemState.OFFLINE, health=freed.health, recipe=None)
+        was = {"recipe": recipe.id}
+        change.system_event(freed.name, SystemState.OFFLINE, freed.health, was=was, recipe=None)
 
 
 def start_set(change: Change, recipe_set: int, *, told: Collection[int] = ()) -> bool:
@@ -184,9 +187,24 @@ def start_set(change: Change, recipe_set: int, *, told: Collection[int] = ()) ->
 
 
 def tell_running(change: Change, system: System | None, recipe: int) -> None:
-    """Record that a system runs a recipe; None: it was removed since, and nobody waits for it."""
+    """Record that a system may run the recipe that it holds; None: it was removed since, and nobody waits for it."""
     if system is not None:
-        change.event("system", None, name=system.name, state=SystemState.RUNNING, health=system.health, recipe=recipe)
+        change.system_event(system.name, SystemState.RUNNING, system.health, recipe=recipe)
+
+
+def tell_given(change: Change, system: System, recipe: int) -> None:
+    """Record that a system was given a recipe."""
+    holds = Holding(recipe, begun=False)
+    was = {"recipe": None}
+    change.system_event(system.name, SystemState.RUNNING, system.health, was=was, holds=holds, recipe=recipe)
+
+
+def _tell_begun(change: Change, recipe: Recipe) -> None:
+    """Record that the first task of a recipe runs on its system."""
+    system = systems.load_system(change.tx, recipe.system or "")
+    if system is not None:
+        holds = Holding(recipe.id, begun=True)
+        change.system_event(system.name, SystemState.RUNNING, system.health, was={"begun": False}, holds=holds)
 
 
 def refresh_set(change: Change, recipe_set: int) -> None:

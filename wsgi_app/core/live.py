@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from wsgi_app.core import lifecycle
+from wsgi_app.core.announcing import announce
 from wsgi_app.core.change import Change
 from wsgi_app.core.logname import parse_path
-from wsgi_app.model import LogAddress, ParsedResult, Recipe, Result
+from wsgi_app.model import LogAddress, ParsedResult, Recipe, Result, Signal
 from wsgi_app.states import worst
 from wsgi_app.store import logs, recipes, results
 
@@ -26,6 +27,8 @@ class Told:
     results: Sequence[ParsedResult]
     #: there may be stored results behind `after`: they are kept as far as they are told again, the others go
     again: bool = True
+    #: those that were told before are not told again
+    signals: Sequence[Signal] = ()
 
 
 def store(change: Change, told: Sequence[Told]) -> list[int | None]:
@@ -37,7 +40,10 @@ def store(change: Change, told: Sequence[Told]) -> list[int | None]:
     known = {recipe.id: recipe for recipe in recipes.unsettled_of(change.tx, {one.recipe for one in told})}
     growing = logs.growing(change.tx, [(one.recipe, one.path) for one in told])
     taken = [one for one in told if one.recipe in known and (one.recipe, one.path) in growing]
-    last = {**_store_again(change, known, taken), **_store_more(change, known, taken)}
+    last = {(one.recipe, one.path): one.after for one in taken}
+    last |= {**_store_again(change, known, taken), **_store_more(change, known, taken)}
+    for one in taken:
+        announce(change, known[one.recipe], parse_path(one.recipe, one.path), one.signals)
     return [last.get((one.recipe, one.path)) for one in told]
 
 

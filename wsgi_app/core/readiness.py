@@ -154,6 +154,15 @@ def look_at_timer(config: Config) -> Check:
     return Check("timer", None, said or None)
 
 
+def look_at_publisher(config: Config) -> Check:
+    """Look whether the publisher is at work; jobs run without it, so `/readyz` does not ask."""
+    beat = heartbeat.last(config.run / heartbeat.PUBLISHER)
+    if beat is None or beat.stale:
+        return Check("publisher", _silent(beat))
+    problems = beat.said.get("problems") or {}
+    return Check("publisher", None, "; ".join(f"{duty}: {why}" for duty, why in problems.items()) or None)
+
+
 def _silent(beat: heartbeat.Beat | None) -> str:
     if beat is None or beat.age == float("inf"):
         return "it does not run: it has written no sign of life since the machine was started"

@@ -12,9 +12,11 @@ from wsgi_app.core.campaign import course
 from wsgi_app.core.change import Change, Ground
 from wsgi_app.core.ending import end_recipes
 from wsgi_app.core.gateimage import BATCH, image_of
+from wsgi_app.core.notices.decide import NOT_KNOWN, RESTORED
 from wsgi_app.model import Recipe
+from wsgi_app.notification import DeliveryState
 from wsgi_app.states import Cause, TaskStatus
-from wsgi_app.store import access, campaigns, events, ids, recipes, systems
+from wsgi_app.store import access, campaigns, deliveries, events, ids, notifications, recipes, systems
 
 #: ids of jobs, recipes, tasks and results that are left out: more than a lab gives out between two backups. All ids
 #: that there are suffice for 200 restores
@@ -44,6 +46,7 @@ class Restored:
         """
         message = f"Restored from the backup of {made}, when it had not finished: what became of it is not known"
         with self._ground.change() as change:
+            self._give_up_deliveries(change)
             ids.leave_out(change.tx, IDS_LEFT_OUT)
             events.leave_out(change.tx, EVENTS_LEFT_OUT)
             unfinished = recipes.unfinished_recipes(change.tx)
@@ -55,6 +58,14 @@ class Restored:
             systems.forget_claims(change.tx)
         self._make_gate()
         return Begun(tuple(recipe.id for recipe in unfinished))
+
+    def _give_up_deliveries(self, change: Change) -> None:
+        """Let nobody be told of what he may have been told of since the backup was made; the deliveries say why."""
+        notifications.move(change.tx, RESTORED, ids.newest(change.tx))
+        for delivery in deliveries.load_waiting(change.tx):
+            deliveries.update_delivery(
+                change.tx, delivery.id, state=DeliveryState.FAILED, due=None, ended=change.now, reason=NOT_KNOWN
+            )
 
     def _make_gate(self) -> None:
         """Make all of the gate; raise when a file of it cannot be made: without it private logs would be open."""

@@ -50,7 +50,7 @@ def store_job(
     change.job_event(job, submitted.status, submitted.result, settled=False)
     for group in submitted.recipe_sets:
         for recipe in group.recipes:
-            change.recipe_event(recipe)
+            change.new_recipe_event(recipe)
     dispatch(change, ground)
     return loaded(jobs.load_job(change.tx, job))
 

@@ -4,6 +4,7 @@ from attrs import frozen
 
 from wsgi_app.campaign import Campaign, TargetList
 from wsgi_app.core import metadata
+from wsgi_app.core.notices import check as notices
 from wsgi_app.errors import Invalid
 from wsgi_app.submitted import NewJob, NewRecipe, NewTask
 
@@ -43,6 +44,8 @@ def check(new: NewJob) -> None:
     metadata.check(new.metadata)
     if new.campaign is not None:
         _check_campaign(new.campaign)
+    if new.notify is not None:
+        notices.check(new.notify)
     if not new.recipe_sets and new.campaign is None:
         raise Invalid("a job needs a recipe set", field="recipe_sets")
     for place, group in enumerate(new.recipe_sets):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from wsgi_app.core import access, assignment, gate, lifecycle
 from wsgi_app.core.access import Access
-from wsgi_app.core.change import Change, Ground
+from wsgi_app.core.change import Change, Ground, Holding
 from wsgi_app.core.dispatch import dispatch
 from wsgi_app.core.notifier import Subject
 from wsgi_app.errors import Invalid, NoSuchSystem, SystemBusy, SystemExists
@@ -69,7 +69,7 @@ class Systems:
         return SystemState.IDLE if claimed else SystemState.OFFLINE
 
     def change(self, caller: Caller, name: str, **values: Any) -> System:
-        """Change type, tags, address, health or reason of a system (admins only)."""
+        """Change type, tags, address, health, reason or owner of a system (admins only)."""
         with self._ground.change() as change:
             self._access.require(change.tx, caller, access.ADMIN)
             found = systems.load_system(change.tx, name)
@@ -82,7 +82,7 @@ class Systems:
                 systems.update_system(change.tx, name, **values)
                 if changed.address != found.address:
                     _move_address(change, found, changed.address)
-                change.event("system", None, name=name, state=self.state(changed), health=changed.health)
+                _tell_change(change, self.state(changed), found, changed)
                 dispatch(change, self._ground)
         return self.get(name)
 
@@ -100,7 +100,7 @@ class Systems:
                 return found
             systems.update_system(change.tx, name, tags=tags)
             changed = evolve(found, tags=tuple(tags))
-            change.event("system", None, name=name, state=self.state(changed), health=changed.health)
+            change.system_event(name, self.state(changed), changed.health)
             dispatch(change, self._ground)
             return changed
 
@@ -116,7 +116,7 @@ class Systems:
             systems.delete_system(change.tx, name)
             if found.last_recipe is not None:
                 change.revoke_addresses(found.last_recipe)
-            change.event("system", None, name=name, state=None, health=None)
+            change.system_event(name, None, None, was={"health": found.health})
             # a large set may have kept others for the sake of this one
             dispatch(change, self._ground)
 
@@ -169,7 +169,7 @@ class Systems:
                 assignment.take(change, self._ground, lifecycle.recipe_of(change, found.recipe))
             else:
                 if self.state(found) is SystemState.OFFLINE:
-                    change.event("system", None, name=name, state=SystemState.IDLE, health=found.health)
+                    change.system_event(name, SystemState.IDLE, found.health)
                 dispatch(change, self._ground)
             return _held(change.tx, name) is not None
 
@@ -200,7 +200,17 @@ def add(change: Change, system: System) -> None:
     if systems.load_system(change.tx, system.name) is not None:
         raise SystemExists
     systems.insert_system(change.tx, system)
-    change.event("system", None, name=system.name, state=SystemState.OFFLINE, health=system.health)
+    change.system_event(system.name, SystemState.OFFLINE, system.health, was=None)
+
+
+def _tell_change(change: Change, state: SystemState, before: System, after: System) -> None:
+    """Record that something was set of a system; of its health also what it was."""
+    if after.health is before.health:
+        change.system_event(after.name, state, after.health)
+        return
+    held = None if after.recipe is None else recipes.load_recipe(change.tx, after.recipe)
+    holds = None if held is None else Holding(held.id, begun=held.status is RecipeStatus.RUNNING)
+    change.system_event(after.name, state, after.health, was={"health": before.health}, holds=holds)
 
 
 def _recipe(tx: Connection, name: str) -> Recipe | None:

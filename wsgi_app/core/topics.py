@@ -30,6 +30,8 @@ TOPICS: Mapping[str, Topic] = {
             "result": "",
             "settled": "",
             "system": "",
+            "was": "those of `status`, `result` and `settled` that changed, as they were; null when it is new",
+            "peers_placed": "only when it waits on, and the first other recipe of its set has got a system: true",
             "late": "only when it is settled: not all of its logs have been read",
         },
     ),
@@ -52,10 +54,15 @@ TOPICS: Mapping[str, Topic] = {
             "state": "null when it was removed",
             "health": "null when it was removed",
             "recipe": "only when it gets one, or (null) is free of it",
+            "was": "what changed, as it was: `health`, the `recipe` that it holds, whether that has `begun`; "
+            "null when it is new",
+            "holds": "only when any of these changed: null, or the `recipe` that it holds and whether that has `begun`",
             "worker": "only when its worker comes or goes: whether it is `online`, and its `version`",
         },
     ),
-    "lab": Topic("its health or what else is set of it changed", {"health": ""}),
+    "lab": Topic(
+        "its health or what else is set of it changed", {"health": "", "was": "its `health` before, if that changed"}
+    ),
     "sync": Topic(
         "a recipe has reached a sync state, for the first time",
         {
@@ -70,5 +77,9 @@ TOPICS: Mapping[str, Topic] = {
     "message": Topic(
         "an installer has begun, has finished, or has finished what follows the installation",
         {"job": "", "recipe": "", "text": ""},
+    ),
+    "signal": Topic(
+        "a test told its readers something (`lava-test-event`), as it was found in a log",
+        {"job": "", "recipe": "", "task": "", "text": ""},
     ),
 }

@@ -171,7 +171,7 @@ class Workers:
         """Record that a system's worker changed: its gateway waits for that."""
         system = stored_systems.load_system(change.tx, name)
         if system is not None:
-            change.event("system", None, name=name, state=self._systems.state(system), health=system.health)
+            change.system_event(name, self._systems.state(system), system.health)
 
 
 def _fresh_password() -> str:

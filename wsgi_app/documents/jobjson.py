@@ -9,6 +9,7 @@ from cattrs import Converter
 from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
+from wsgi_app.documents import notifyjson
 from wsgi_app.documents.problems import problems, said
 from wsgi_app.errors import BadDocument
 from wsgi_app.model import Requires
@@ -79,12 +80,15 @@ def _converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook(str, lambda value, _: _text(value))
     # named, for it is a str: the hook above would take it, and any word with it
     converter.register_structure_hook(Visibility, lambda value, _: _visibility(value))
+    for words in notifyjson.WORDS:
+        converter.register_structure_hook(words, notifyjson.word_reader(words, _text))
     converter.register_structure_hook(int, lambda value, _: _whole(value))
     converter.register_structure_hook(bool, lambda value, _: _exactly(bool, value))
     converter.register_structure_hook_func(_is_array, lambda value, kind: _array(converter, value, kind))
     converter.register_structure_hook_func(
         lambda kind: kind == dict[str, str], lambda value, _: _texts(converter, value)
     )
+    converter.register_structure_hook_func(notifyjson.is_condition, notifyjson.condition_reader(_text))
     # each before what it is part of; places and warnings are for us to say, and campaigns have a document of their own
     special: dict[type, dict[str, Any]] = {
         Requires: {},
@@ -94,6 +98,7 @@ def _converter(*, detailed: bool) -> Converter:
         },
         NewRecipe: {"place": override(omit=True)},
         NewRecipeSet: {},
+        **{kind: {} for kind in notifyjson.PARTS},
         NewJob: {
             "metadata": override(struct_hook=lambda value, _: _exactly(dict, value)),
             **{name: override(omit=True) for name in ("warnings", "campaign", "secrets", "document", "fitting")},

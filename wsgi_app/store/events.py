@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, column, func, insert, or_, select, table, update
+from sqlalchemy import ColumnElement, Connection, Row, column, func, insert, or_, select, table, update
 
 from wsgi_app.model import Event
 from wsgi_app.states import Visibility
@@ -75,13 +75,35 @@ def load_told(tx: Connection, *, after: int, limit: int) -> list[Told]:
     """Return the newest events behind id `after`, oldest first, for whomever they are."""
     query = select(events, jobs.c.visibility, jobs.c.owner).outerjoin(jobs, jobs.c.id == events.c.job)
     rows = tx.execute(query.where(events.c.id > after).order_by(events.c.id.desc()).limit(limit)).all()
-    return [
-        Told(
-            Event(row.id, row.time, row.topic, row.job, row.data),
-            None if row.job is None or row.visibility == Visibility.PUBLIC else row.owner or "",
-        )
-        for row in reversed(rows)
-    ]
+    return [_told(row) for row in reversed(rows)]
+
+
+def load_behind(tx: Connection, *, after: int, limit: int) -> list[Told]:
+    """Return the oldest events behind id `after`, oldest first, for whomever they are."""
+    query = select(events, jobs.c.visibility, jobs.c.owner).outerjoin(jobs, jobs.c.id == events.c.job)
+    return [_told(row) for row in tx.execute(query.where(events.c.id > after).order_by(events.c.id).limit(limit))]
+
+
+def latest_before(tx: Connection, time: float) -> int:
+    """Return the id of the newest event that was told before a time, 0 for none."""
+    # ids and times rise together: the first step back from the end that is early enough is found by the primary key
+    first, last = 0, latest(tx)
+    while first < last:
+        middle = (first + last + 1) // 2
+        near = select(events.c.id, events.c.time).where(events.c.id <= middle).order_by(events.c.id.desc()).limit(1)
+        row = tx.execute(near).one_or_none()
+        if row is None or row.time < time:
+            first = middle
+        else:
+            last = row.id - 1
+    return first
+
+
+def _told(row: Row[Any]) -> Told:
+    return Told(
+        Event(row.id, row.time, row.topic, row.job, row.data),
+        None if row.job is None or row.visibility == Visibility.PUBLIC else row.owner or "",
+    )
 
 
 def _visible(user: str | None) -> ColumnElement[bool]:

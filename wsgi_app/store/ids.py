@@ -19,6 +19,12 @@ def take(tx: Connection, count: int) -> range:
     return range(last - count + 1, last + 1)
 
 
+def newest(tx: Connection) -> int:
+    """Return the id that was taken last."""
+    last: int = tx.execute(select(id_sequence.c.last)).scalar_one()
+    return last
+
+
 def leave_out(tx: Connection, count: int) -> None:
     """Let the next `count` ids never be given out; half of what is left, when there are fewer than twice as many."""
     last: int = tx.execute(select(id_sequence.c.last)).scalar_one()

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 
 from wsgi_app.model import Job, Recipe, RecipeSet
 from wsgi_app.states import RecipeStatus, ResultValue, TaskStatus, Verdict, Visibility
-from wsgi_app.store import campaigns, ids
+from wsgi_app.store import campaigns, ids, notifications
 from wsgi_app.store.reciperows import requires_of
 from wsgi_app.store.recipes import load_recipes
 from wsgi_app.store.schema import job_documents, job_secrets, jobs, recipe_sets, recipes, tasks
@@ -47,6 +47,8 @@ def insert_job(
         tx.execute(insert(job_documents).values(job=job, kind=new.document.kind, text=new.document.text))
     if new.secrets:
         tx.execute(insert(job_secrets).values(job=job, secrets=list(new.secrets)))
+    if new.notify is not None:
+        notifications.insert_notify(tx, job, new.notify)
     insert_sets(tx, job, new.recipe_sets, supply)
     return job
 
@@ -205,7 +207,8 @@ def load_secrets(tx: Connection, job: int) -> tuple[str, ...]:
 def load_submitted(tx: Connection, job: int) -> NewJob:
     """Return a job as it was submitted, without what came of it."""
     found = _load_submitted(tx, job)
-    return evolve(found, secrets=load_secrets(tx, job), document=load_document(tx, job))
+    notify = notifications.load_notify(tx, job)
+    return evolve(found, secrets=load_secrets(tx, job), document=load_document(tx, job), notify=notify)
 
 
 def _load_submitted(tx: Connection, job: int) -> NewJob:

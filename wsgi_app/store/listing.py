@@ -98,6 +98,21 @@ def load(tx: Connection, which: ColumnElement[bool], *, with_tasks: bool = False
     ]
 
 
+def live(tx: Connection, most: int) -> list[Listed]:
+    """Return recipes that are not settled, in order of id: first of all those that have a system, then the newest."""
+    query = select(recipes.c.id).where(recipes.c.settled.is_(False))
+    some = query.order_by(recipes.c.assigned.is_(None), recipes.c.id.desc()).limit(most)
+    return load(tx, recipes.c.id.in_(some))
+
+
+def ended(tx: Connection, since: float, most: int) -> list[Listed]:
+    """Return settled recipes that ended since a time (seconds since the epoch), the newest end first."""
+    query = select(recipes.c.id).where(recipes.c.finished >= since, recipes.c.settled.is_(True))
+    some = query.order_by(recipes.c.finished.desc(), recipes.c.id.desc()).limit(most)
+    found = load(tx, recipes.c.id.in_(some))
+    return sorted(found, key=lambda one: (one.recipe.finished or 0.0, one.recipe.id), reverse=True)
+
+
 @frozen
 class _Set:
     """A recipe set: its first recipe, how many it has, how many of them were given systems, and their places."""

@@ -184,6 +184,19 @@ def holds_index(tx: Connection, recipe: int, path: str, index: LogIndex, state: 
     return row is not None and all(getattr(row, name) == value for name, value in _index_values(index, state).items())
 
 
+def signalled(tx: Connection, log: LogAddress) -> int:
+    """Return the line of a registered log up to which it was told what tests wanted readers to know; 0: none was."""
+    query = select(logs.c.signalled).where(logs.c.recipe == log.recipe, logs.c.path == log.path)
+    found: int = tx.execute(query).scalar_one()
+    return found
+
+
+def set_signalled(tx: Connection, log: LogAddress, line: int) -> None:
+    """Note up to which line of a log that was told."""
+    mine = update(logs).where(logs.c.recipe == log.recipe, logs.c.path == log.path)
+    tx.execute(mine.values(signalled=line))
+
+
 def _portions(paths: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """Yield the paths, as many at a time as a statement may have values."""
     waiting = iter(paths)

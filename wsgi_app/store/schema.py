@@ -64,6 +64,8 @@ systems = Table(
     #: SHA-256 of the system's own key
     Column("key_hash", String(64)),
     Column("description", Text, nullable=False, server_default=text("''")),
+    #: the user whose machine it is
+    Column("owner", String(255)),
 )
 
 #: those that workers connect to; each tells the whole of its fleet with every roll call
@@ -388,6 +390,8 @@ logs = Table(
     Column("marks", JSON, nullable=False),
     #: id of the request that made it; null: httpd alone did, or it is older than these ids
     Column("request", String(64)),
+    #: the line up to which it was told what tests wanted readers to know
+    Column("signalled", Integer, nullable=False, server_default="0"),
     Index(None, "task"),
     #: declared logs that are not what was declared yet; a query must say it in these words, with no bound value
     Index(
@@ -446,4 +450,84 @@ events = Table(
     Column("data", JSON, nullable=False),
     Index("ix_events_topic_id", "topic", "id"),
     sqlite_autoincrement=True,
+)
+
+#: whom jobs want to be told of their recipes
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("job", Integer, ForeignKey("jobs.id"), primary_key=True, autoincrement=False),
+    Column("notify", JSON, nullable=False),
+)
+
+#: transitions of recipes of such jobs for which it was decided whom to tell: what comes later decides nothing anew
+told = Table(
+    "told",
+    metadata,
+    Column("recipe", Integer, ForeignKey("recipes.id"), primary_key=True, autoincrement=False),
+    Column("transition", String(16), primary_key=True),
+)
+
+#: messages, each to one receiver
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(128), nullable=False, unique=True),
+    #: null: a test, which is of nothing
+    Column("recipe", Integer, ForeignKey("recipes.id")),
+    Column("job", Integer, ForeignKey("jobs.id")),
+    Column("owner", String(255), nullable=False),
+    Column("transition", String(16), nullable=False),
+    Column("method", String(16), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    #: when it is tried next; null: it is not
+    Column("due", Float),
+    Column("created", Float, nullable=False),
+    Column("ended", Float),
+    Column("reason", Text),
+    Column("status", Integer),
+    #: no foreign key: what it repeats may be forgotten before it is
+    Column("copy_of", Integer),
+    Index(None, "due"),
+    Index(None, "state"),
+    Index(None, "recipe"),
+    Index(None, "job"),
+    Index(None, "owner"),
+    Index(None, "created"),
+    sqlite_autoincrement=True,
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("delivery", Integer, ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    #: from 1
+    Column("number", Integer, primary_key=True),
+    Column("began", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("status", Integer),
+    Column("reason", Text),
+)
+
+#: up to which event those have come who must look at each once
+readers = Table(
+    "readers",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("reached", Integer, nullable=False),
+)
+
+#: where users can be reached
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("user", String(255), primary_key=True),
+    Column("email", String(320)),
+    Column("irc_handle", String(64)),
+    Column("irc_server", String(255)),
 )

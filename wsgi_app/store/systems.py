@@ -21,6 +21,7 @@ def insert_system(tx: Connection, system: System) -> None:
             health=system.health,
             reason=system.reason,
             description=system.description,
+            owner=system.owner,
         )
     )
 
@@ -39,6 +40,11 @@ def load_systems(
     if health:
         query = query.where(systems.c.health.in_(health))
     return [system_of(row) for row in tx.execute(query if limit is None else query.limit(limit))]
+
+
+def load_named(tx: Connection, names: Collection[str]) -> list[System]:
+    """Return those of the systems that there are, in any order; at most some thousand."""
+    return [system_of(row) for row in tx.execute(select(systems).where(systems.c.name.in_(names)))] if names else []
 
 
 def free_systems(tx: Connection, now: float) -> list[System]:
@@ -90,4 +96,5 @@ def system_of(row: Row[Any]) -> System:
         claimed_until=row.claimed_until,
         last_recipe=row.last_recipe,
         description=row.description,
+        owner=row.owner,
     )

@@ -203,6 +203,6 @@ def _lookup(where: Condition) -> Lookup:
 
 def _number(where: Condition, value: Any) -> float:
     # larger ones are equal to nothing that is stored
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) >= 2**53:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= 2**53 or not math.isfinite(value):
         raise Invalid("this is a number", field=where.field)
     return value

@@ -128,7 +128,7 @@ def test_words_of_yaml_1_1() -> None:
         ({"timeouts.actions": {"tftp-deploy": {"seconds": 1}}}, "timeouts.actions.tftp-deploy: "),
         ({"timeouts.job": {"minutes": 5, "skip": True}}, "timeouts.job.skip: "),
         ({"worker": "w"}, "worker: "),
-        ({"notify": {"criteria": {"status": "all"}}}, "notify: nobody is notified yet"),
+        ({"notify": {"criteria": {"status": "all", "odd": 1}}}, "notify.criteria.odd: there is no such field"),
         ({"visibility": {"group": ["lab"]}}, "visibility: there are no groups"),
         ({"actions.0.test.failure_retry": 3}, "actions[0].test.failure_retry: "),
         ({"actions.0.test.definitions.0.lava-signal": "kmsg"}, "actions[0].test.definitions[0].lava-signal: "),

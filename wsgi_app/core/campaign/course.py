@@ -109,7 +109,10 @@ class _Course:
         group = self._make_set(test, targets)
         campaigns.insert_attempt(self.change.tx, self.job, Attempt(at, now, targets, group, None, None))
         campaigns.move(self.change.tx, self.job, at, due=None, recipe_set=group)
-        assignment.reserve(self.change, self.ground, recipes.load_set(self.change.tx, group))
+        members = recipes.load_set(self.change.tx, group)
+        for recipe in members:
+            self.change.new_recipe_event(recipe)
+        assignment.reserve(self.change, self.ground, members)
 
     def _make_set(self, test: PlannedTest, targets: tuple[Target, ...]) -> int:
         """Store the recipe set of an attempt, and return its id."""

@@ -7,6 +7,7 @@ from wsgi_app.documents.lavajob.actions import Planned, read_actions
 from wsgi_app.documents.lavajob.definition import NOTHING
 from wsgi_app.documents.lavajob.fields import Fields, Reading, exactly
 from wsgi_app.documents.lavajob.limits import JOB_NAME, LIMITS, MOST_BYTES
+from wsgi_app.documents.lavajob.notify import read_notify
 from wsgi_app.documents.lavajob.repository import Places
 from wsgi_app.documents.lavajob.roles import Cast, Role, read_cast
 from wsgi_app.documents.lavajob.shell import RunFacts, script_of
@@ -49,6 +50,7 @@ def read_lava_job(text: str | bytes, sources: Places, *, strict: bool = False) -
     secrets = _secrets(fields, visibility)
     environment = fields.environment("environment")
     cast = read_cast(fields, timeouts, reading)
+    notify = read_notify(fields, reading)
     _pass_over(fields, reading)
     actions = fields.any("actions")
     fields.close(reading)
@@ -64,6 +66,7 @@ def read_lava_job(text: str | bytes, sources: Places, *, strict: bool = False) -
         metadata=metadata,
         secrets=_masked(secrets),
         document=Document(YAML, body.decode()),
+        notify=notify,
         fitting=True,
     )
 
@@ -204,9 +207,6 @@ def _masked(secrets: dict[str, str]) -> tuple[str, ...]:
 
 
 def _pass_over(fields: Fields, reading: Reading) -> None:
-    if "notify" in fields:
-        reading.warn(fields.at("notify"), "nobody is notified yet: it is kept with the job")
-        exactly(dict, fields.any("notify"), fields.at("notify"))
     if "reboot_to_fastboot" in fields:
         fields.flag("reboot_to_fastboot")
     if "worker" in fields:
