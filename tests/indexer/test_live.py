@@ -9,29 +9,20 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from attrs import define, evolve, field
+from attrs import evolve
 from corelab import CoreLab, core_lab
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inotify_simple import INotify, flags
+from livelog import BEGIN, Run, case
 
 from wsgi_app.core.live import Told
 from wsgi_app.indexer import index, service
 from wsgi_app.indexer.formats.lava import Signals
-from wsgi_app.indexer.live import Live
-from wsgi_app.indexer.ongoing import Ongoing
-from wsgi_app.model import LogAddress, ParsedResult, Recipe, Result
-from wsgi_app.states import LogState, ResultValue, TaskStatus
-from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
+from wsgi_app.model import ParsedResult, Result
+from wsgi_app.states import LogState, ResultValue
 
 Until = Callable[[Callable[[], bool]], None]
-
-BEGIN = b"<LAVA_SIGNAL_STARTRUN 0_smoke 1>\n"
-
-
-def case(name: object, result: str = "pass", more: str = "") -> bytes:
-    """Return the signal of a test case as a line."""
-    return f"<LAVA_SIGNAL_TESTCASE TEST_CASE_ID={name} RESULT={result}{more}>\n".encode()
 
 
 def said(results: Sequence[Result] | Sequence[ParsedResult]) -> Counter[tuple[object, ...]]:
@@ -39,67 +30,6 @@ def said(results: Sequence[Result] | Sequence[ParsedResult]) -> Counter[tuple[ob
     return Counter(
         (one.path, one.result, one.line, one.message, one.score, one.measurement, one.units) for one in results
     )
-
-
-@define
-class Run:
-    """A recipe of one live task, and who reads its console as it grows."""
-
-    lab: CoreLab
-    recipe: Recipe = field(init=False)
-    path: str = field(init=False)
-    file: Path = field(init=False)
-    live: Live = field(init=False)
-    known: dict[int, Ongoing] = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Start the recipe."""
-        first = self.lab.start()
-        new = NewRecipe((NewTask("smoke", script="true", live=True),), system=first.system)
-        self.lab.finish(first)
-        job = self.lab.gateway.jobs.submit(self.lab.admin, lambda: NewJob((NewRecipeSet((new,)),)))
-        number = job.recipe_sets[0].recipes[0].id
-        self.lab.gateway.recipes.issue_key(self.lab.admin, number)
-        self.recipe = self.lab.recipe(number)
-        task = self.recipe.tasks[0].id
-        self.lab.gateway.tasks.update(self.lab.admin, number, task, status=TaskStatus.RUNNING)
-        self.path = f"tasks/{task}/logs/taskout.log"
-        self.file = self.lab.write(self.recipe, self.path, b"")
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget everything, as a new process."""
-        self.live = Live(self.lab.gateway, self.lab.config)
-        states = {state.recipe: state for state in self.lab.gateway.logs.survey().states}
-        self.known = {self.recipe.id: Ongoing(states[self.recipe.id])}
-
-    def grow(self, content: bytes) -> None:
-        """Let it grow, and read what came."""
-        with self.file.open("ab") as file:
-            file.write(content)
-        self.look()
-
-    def look(self) -> None:
-        """Read what has come."""
-        self.lab.gateway.logs.grew({(self.recipe.id, self.path): self.file.stat().st_size})
-        address = LogAddress(self.recipe.id, self.recipe.tasks[0].id, None, "taskout.log")
-        self.live.grew(self.known[self.recipe.id], address)
-        while self.live.busy:
-            self.live.work(self.known)
-
-    def finish(self) -> None:
-        """End the task, and do the pass over the finished log."""
-        self.lab.finish(self.recipe, 0)
-        found = index.read(self.file, "taskout.log", self.lab.config.max_parsed)
-        self.lab.gateway.logs.indexed(self.recipe.id, self.path, found)
-
-    def results(self) -> list[Result]:
-        """Return what is stored of it."""
-        return self.lab.results(self.recipe)
-
-    def told(self) -> list[object]:
-        """Return the ids of results of which events told, in their order."""
-        return [data["id"] for data in self.lab.events("result") if data["recipe"] == self.recipe.id]
 
 
 @pytest.fixture
@@ -112,7 +42,8 @@ def so_far(content: bytes) -> list[ParsedResult]:
     """Return what the whole lines of a log tell before it ends."""
     signals = Signals()
     lines = content.split(b"\n")[:-1]
-    return [found for number, line in enumerate(lines, 1) for found in signals.feed(number, line)]
+    told = (found for number, line in enumerate(lines, 1) for found in signals.feed(number, line))
+    return [found for found in told if isinstance(found, ParsedResult)]
 
 
 def test_results_come_with_their_lines(run: Run) -> None:

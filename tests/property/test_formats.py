@@ -70,9 +70,16 @@ def mutated(draw: st.DrawFn) -> bytes:
     return content
 
 
+def texts_of(found: Found) -> list[str]:
+    """Return what a log says in one place."""
+    if isinstance(found, ParsedResult):
+        return [found.path, found.message or ""]
+    return [found.title if isinstance(found, Mark) else found.text]
+
+
 def check(found: Found, lines: int) -> None:
     """Fail when this cannot be stored, shown or found again."""
-    texts = [found.title] if isinstance(found, Mark) else [found.path, found.message or ""]
+    texts = texts_of(found)
     assert 1 <= found.line <= lines
     for text in texts:
         assert len(text) <= 1000

@@ -122,6 +122,7 @@ def busy(config: Config, application: Application) -> None:
     }
     Heartbeat(config.run / heartbeat.INDEXER).beat(**said)
     Heartbeat(config.run / heartbeat.TIMER).beat(problems={})
+    Heartbeat(config.run / heartbeat.PUBLISHER).beat(readers=7, dropped=2, position=3, problems={})
     traffic = Traffic(puts=5, bytes=5000)
     for seconds in (0.0005, 0.001, 0.7, 1000.0):
         traffic.add(Call("PUT", "/recipes/{recipe}/logs/{name}", "2xx"), seconds)
@@ -137,6 +138,9 @@ def test_what_other_processes_say(web: TestApp) -> None:
     assert found["tackroom_inotify_overflows_total"] == 2
     assert 0 <= found["tackroom_process_silent_seconds indexer"] < 30
     assert 0 <= found["tackroom_process_silent_seconds timer"] < 30
+    assert 0 <= found["tackroom_process_silent_seconds publisher"] < 30
+    assert (found["tackroom_publisher_readers"], found["tackroom_publisher_dropped_total"]) == (7, 2)
+    assert found["tackroom_deliveries waiting"] == 0
     assert (found["tackroom_logs_puts_total"], found["tackroom_logs_received_bytes_total"]) == (5, 5000)
 
 

@@ -22,6 +22,7 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "wsgi_app" / "protocols" / "nat
 VARYING = ("Date", "X-Request-Id")
 METHODS = ("get", "put", "post", "patch", "delete", "options")
 CHALLENGE = bytes(16)
+MAIL = "bob@example.org"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 #: whose credentials are none: made up, void, or for something else
@@ -55,6 +56,17 @@ TABLE: dict[str, dict[str, int]] = {
         "bob": 403,
     },
     "anyone with a token: own ones; admin: all": _TOKEN_NEEDED,
+    "scope `submit`": _SUBMIT,
+    "scope `read`: of own jobs; admin: all": {**_TOKEN_NEEDED, "gateway": 403},
+    "scope `read`: of own jobs; admin; others are told 404": {
+        **_TOKEN_NEEDED,
+        "eve reads": 404,
+        "eve submits": 404,
+        "gateway": 403,
+    },
+    "scope `submit`: of own jobs; admin; others are told 404": {**_SUBMIT, "eve submits": 404},
+    "scope `read`: that user; admin": {**_TOKEN_NEEDED, **dict.fromkeys(STRANGERS, 403)},
+    "scope `submit`: that user; admin": _OWNER,
     "scope `submit`: for themselves, and no more than that token may; admin: any": _SUBMIT,
     "whose it is, with a token that may as much; admin; others are told 404": {
         **_TOKEN_NEEDED,
@@ -145,6 +157,7 @@ class Scene:
             "result": self.bobs.result,
             "state": "there",
             "secret": self.secret,
+            "user": "bob",
             "name": "private.log" if "/logs/" in operation.path else self.spare,
         }
         if operation.path.startswith("/workers/"):
@@ -160,7 +173,17 @@ class Scene:
             values["name"] = self.cast.system()
         if operation.id == "revokeToken":
             values["token"] = self._token()
+        if "{delivery}" in operation.path:
+            values["delivery"] = self._delivery()
+        if operation.id in ("getAddress", "removeAddress"):
+            body = json.dumps({"email": MAIL}).encode()
+            self.lab.call("PUT", "/users/bob/address", body, {**JSON, **self.cast.admin})
         return operation.path.format(**values) + "?timeout=0"
+
+    def _delivery(self) -> int:
+        body = json.dumps({"method": "email", "target": MAIL}).encode()
+        number: int = self.lab.call("POST", "/deliveries/test", body, {**JSON, **self.callers["bob"]}).json["id"]
+        return number
 
     def _response(self) -> str:
         """Return what the worker answers; with another password, since that is void which somebody was told."""
@@ -182,6 +205,8 @@ class Scene:
             "changeWorker": {"detach": False},
             "changeLab": {"health": "active"},
             "changeSystem": {"reason": "asked"},
+            "testDelivery": {"method": "email", "target": MAIL},
+            "putAddress": {"email": MAIL},
             "createToken": {"name": "asked", "scopes": ["submit"]},
             "patchTask": {"name": "renamed"},
             "reachSyncState": None,

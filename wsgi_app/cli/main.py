@@ -19,6 +19,7 @@ from wsgi_app.cli import (
     jobs,
     lab,
     logs,
+    notify,
     output,
     processes,
     queue,
@@ -130,6 +131,7 @@ tackroom.add_command(processes.initialise)
 tackroom.add_command(processes.web)
 tackroom.add_command(processes.indexer)
 tackroom.add_command(processes.timer)
+tackroom.add_command(processes.publisher)
 tackroom.add_command(workers.workers)
 tackroom.add_command(demo.demo)
 tackroom.add_command(jobs.job)
@@ -142,6 +144,7 @@ tackroom.add_command(systems.system)
 tackroom.add_command(worker.worker)
 tackroom.add_command(lab.lab)
 tackroom.add_command(tokens.token)
+tackroom.add_command(notify.notify)
 tackroom.add_command(harness.harness)
 tackroom.add_command(settings.config)
 tackroom.add_command(doctor.doctor)

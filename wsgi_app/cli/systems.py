@@ -96,6 +96,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--health", type=_HEALTH, help="Those that are bad, in maintenance or retired get no recipes.")
 @click.option("--reason", metavar="TEXT", help="Why it has that health, for people; '' for none.")
 @click.option("--description", metavar="TEXT", help="What it is, for people; '' for none.")
+@click.option("--owner", metavar="USER", help="Whose machine it is: jobs may have that user told; '' for nobody.")
 @json_option("the system")
 def change(
     name: str,
@@ -107,12 +108,20 @@ def change(
     health: str | None,
     reason: str | None,
     description: str | None,
+    owner: str | None,
     as_json: bool,
 ) -> None:
     """Change the system NAME: only what is said changes. Needs an admin's token."""
     if tags and (more or fewer):
         raise click.UsageError("--tag says all tags: it does not go with --add-tag and --remove-tag")
-    given = {"type": kind, "address": address, "health": health, "reason": reason, "description": description}
+    given = {
+        "type": kind,
+        "address": address,
+        "health": health,
+        "reason": reason,
+        "description": description,
+        "owner": owner,
+    }
     value: dict[str, Any] = {field: text or None for field, text in given.items() if text is not None}
     client = Client.from_environment()
     if tags:
@@ -169,6 +178,7 @@ def _print(one: dict[str, Any], as_json: bool) -> None:
         ("type", one["type"]),
         ("tags", " ".join(one["tags"])),
         ("address", one["address"]),
+        ("owner", one["owner"]),
         ("last seen", when(one["last_seen"]) or "never"),
     ]
     print_table(("SYSTEM", ""), rows)

@@ -12,9 +12,9 @@ from attrs import define, field
 
 from wsgi_app.indexer import formats
 from wsgi_app.indexer.formats import console, lava
-from wsgi_app.indexer.index import BLOCK, LINES_PER_RESULT
+from wsgi_app.indexer.index import BLOCK, LINES_PER_RESULT, MAX_SIGNALS
 from wsgi_app.indexer.reader import HOLE, Reader
-from wsgi_app.model import ParsedResult
+from wsgi_app.model import ParsedResult, Signal
 
 #: bytes from which a log's format is seen
 HEAD = 1 << 16
@@ -44,6 +44,8 @@ class Growing:
     #: what was found behind the stored result with the id `after`, and is not stored yet
     found: list[ParsedResult] = field(factory=list)
     after: int = 0
+    #: what was found for those who follow the job, and is not told yet
+    said: list[Signal] = field(factory=list)
     #: nothing more is taken before the log is finished
     enough: bool = False
     #: what is found may be stored: by an earlier process, or by an attempt whose outcome is not known
@@ -55,6 +57,7 @@ class Growing:
     #: signals are looked for: the log's format is one in which they count
     _telling: bool = False
     _taken: int = 0
+    _signalled: int = 0
     _looked_at: int = 0
     _signals: lava.Signals = field(factory=lava.Signals)
 
@@ -69,11 +72,14 @@ class Growing:
     @property
     def due(self) -> bool:
         """Whether what was found may be stored, and that would change anything."""
-        return bool(self.found) if not self._unstored else self.seen >= self.goal or self.enough or self._hole
+        if self._unstored:
+            return self.seen >= self.goal or self.enough or self._hole
+        return bool(self.found or self.said)
 
     def store(self, last: int) -> None:
         """Take note that everything found is stored, the last of it with this id."""
         self.found.clear()
+        self.said.clear()
         self.after, self.doubtful, self._unstored = last, False, False
 
     def read(self, descriptor: int, size: int) -> None:
@@ -110,12 +116,17 @@ class Growing:
             self._looked_at += 1
             if not self._tells(descriptor):
                 continue
-            for result in self._signals.feed(number, line):
+            for found in self._signals.feed(number, line):
+                if isinstance(found, Signal):
+                    self._signalled += 1
+                    if self._signalled <= MAX_SIGNALS:
+                        self.said.append(found)
+                    continue
                 if self._taken == self.max_results:
                     self.enough = reader.enough = True
                     break
                 self._taken += 1
-                self.found.append(result)
+                self.found.append(found)
         self.enough = self.enough or reader.left_out > 0
 
     def _tells(self, descriptor: int) -> bool:

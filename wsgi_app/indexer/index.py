@@ -17,11 +17,13 @@ from wsgi_app.errors import Unavailable
 from wsgi_app.indexer import formats
 from wsgi_app.indexer.formats.format import ByteFormat, Format, Found
 from wsgi_app.indexer.reader import Reader
-from wsgi_app.model import LogIndex, Mark, ParsedResult
+from wsgi_app.model import LogIndex, Mark, ParsedResult, Signal
 from wsgi_app.states import ResultValue
 
 BLOCK = 1 << 20
 MAX_MARKS = 1000
+#: what one log may have told to those who follow its job; the first ones count
+MAX_SIGNALS = 1000
 #: lines that a format may look at, per result that may be taken: bounds the time that a hostile log costs
 LINES_PER_RESULT = 20
 
@@ -96,7 +98,7 @@ def _read(file: BinaryIO, size: int, name: str, max_results: int) -> LogIndex:
     format_ = formats.detect(head, name)
     with _Digest(threaded=size >= 4 * BLOCK) as digest:
         reader = Reader(_blocks(file, size, digest), max_results * LINES_PER_RESULT)
-        results, marks = _collect(reader, format_, max_results)
+        results, marks, signals = _collect(reader, format_, max_results)
         return LogIndex(
             size=digest.size,
             sha256=digest.hex(),
@@ -105,18 +107,25 @@ def _read(file: BinaryIO, size: int, name: str, max_results: int) -> LogIndex:
             format=format_.name,
             results=tuple(results),
             marks=tuple(sorted([*marks, *reader.holes][:MAX_MARKS], key=lambda mark: mark.line)),
+            signals=tuple(signals),
         )
 
 
-def _collect(reader: Reader, format_: Format | ByteFormat, max_results: int) -> tuple[list[ParsedResult], list[Mark]]:
+def _collect(
+    reader: Reader, format_: Format | ByteFormat, max_results: int
+) -> tuple[list[ParsedResult], list[Mark], list[Signal]]:
     """Let the format read to the log's end, or until it has enough; read what is left without it."""
     results: list[ParsedResult] = []
     marks: list[Mark] = []
+    signals: list[Signal] = []
     content, said = _parsed(reader, format_)
     for found in said:
         if isinstance(found, Mark):
             if len(marks) < MAX_MARKS:
                 marks.append(found)
+        elif isinstance(found, Signal):
+            if len(signals) < MAX_SIGNALS:
+                signals.append(found)
         elif len(results) < max_results:
             results.append(found)
         else:
@@ -127,7 +136,7 @@ def _collect(reader: Reader, format_: Format | ByteFormat, max_results: int) -> 
         pass
     if reader.left_out and len(results) <= max_results:
         results.append(_too_many(reader.left_out, "too many lines look like results: the rest was not read"))
-    return results, marks
+    return results, marks, signals
 
 
 def _parsed(reader: Reader, format_: Format | ByteFormat) -> tuple[Iterator[object], Iterator[Found]]:

@@ -104,7 +104,9 @@ class Live:
         if not self._telling:
             return
         some = list(islice(self._telling.items(), MOST))
-        told = [Told(one.recipe, one.path, log.after, log.found, again=log.doubtful) for one, log in some]
+        told = [
+            Told(one.recipe, one.path, log.after, log.found, again=log.doubtful, signals=log.said) for one, log in some
+        ]
         for _, log in some:
             log.doubtful = True
         for (address, log), last in zip(some, self._gateway.logs.told(told), strict=True):

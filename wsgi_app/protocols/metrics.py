@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from wsgi_app import __version__
 from wsgi_app.core.census import Figures
 from wsgi_app.core.traffic import BOUNDS, Traffic
+from wsgi_app.notification import DeliveryState
 from wsgi_app.states import LogState, RecipeStatus, SystemHealth, SystemState
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -72,6 +73,12 @@ def _families(figures: Figures) -> Iterator[Metric]:
         "tackroom_watchdogs_due", "Recipe sets past their watchdogs that nobody has aborted yet", figures.watchdogs_due
     )
     yield CounterMetricFamily("tackroom_events", "State changes so far: the id of the newest event", figures.last_event)
+    deliveries = GaugeMetricFamily(
+        "tackroom_deliveries", "Mails and calls to receivers outside by state, of those that are kept", labels=["state"]
+    )
+    for delivery_state in DeliveryState:
+        deliveries.add_metric([delivery_state], figures.deliveries.get(delivery_state, 0))
+    yield deliveries
     yield from _processes(figures)
     yield from _traffic(figures.traffic)
 
@@ -81,7 +88,11 @@ def _processes(figures: Figures) -> Iterator[Metric]:
     silent = GaugeMetricFamily(
         "tackroom_process_silent_seconds", "Seconds since a process gave a sign of life", labels=["process"]
     )
-    for name, beat in (("indexer", figures.indexer), ("timer", figures.timer)):
+    for name, beat in (
+        ("indexer", figures.indexer),
+        ("timer", figures.timer),
+        ("publisher", figures.publisher),
+    ):
         if beat is not None:
             silent.add_metric([name], beat.age)
     yield silent
@@ -97,6 +108,15 @@ def _processes(figures: Figures) -> Iterator[Metric]:
     if "overflows" in said:
         yield CounterMetricFamily(
             "tackroom_inotify_overflows", "Times the kernel lost events, since the indexer started", said["overflows"]
+        )
+    told = {} if figures.publisher is None else figures.publisher.said
+    if "readers" in told:
+        yield GaugeMetricFamily("tackroom_publisher_readers", "Readers of events by WebSocket", told["readers"])
+    if "dropped" in told:
+        yield CounterMetricFamily(
+            "tackroom_publisher_dropped",
+            "Readers that took too little or were silent, since the publisher started",
+            told["dropped"],
         )
 
 

@@ -89,7 +89,7 @@ def test_paging_and_topics(web: TestApp, admin: Headers, system: str, submit: Ca
         url = page["next"] and "/events" + page["next"]
     assert seen == [event for event in whole["events"] if event["topic"] in ("job", "system")]
     assert [event["topic"] for event in seen] == ["system", "job", "job", "job"]
-    assert seen[0]["data"] == {"name": system, "state": "offline", "health": "unknown"}
+    assert seen[0]["data"] == {"name": system, "state": "offline", "health": "unknown", "was": None}
     assert web.get(f"/events?after={whole['events'][-1]['id']}").json == {"events": [], "next": None}
 
 

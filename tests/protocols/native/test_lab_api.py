@@ -47,7 +47,10 @@ def test_maintenance(web: TestApp, admin: Headers, systems: list[str], submit: C
     web.patch_json("/lab", {"health": "active"}, headers=admin)
     assert web.get(f"/jobs/{waits['id']}").json["status"] == "Waiting"
     told = [event["data"] for event in web.get("/events?topic=lab").json["events"]]
-    assert told == [{"health": "maintenance"}, {"health": "active"}]
+    assert told == [
+        {"health": "maintenance", "was": {"health": "active"}},
+        {"health": "active", "was": {"health": "maintenance"}},
+    ]
 
 
 def test_limit(web: TestApp, admin: Headers, systems: list[str], submit: Callable[..., Any]) -> None:

@@ -18,6 +18,7 @@ FULL = {
     "health": "good",
     "reason": "new",
     "description": "top shelf",
+    "owner": "ann",
 }
 Headers = dict[str, str]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from attrs import frozen
 
 from wsgi_app.indexer.formats.picker import Picker
-from wsgi_app.model import Mark, ParsedResult
+from wsgi_app.model import Mark, ParsedResult, Signal
 
 #: a line's number, from 1, and its bytes without the newline (of a very long line: the part around what is interesting)
 Line = tuple[int, bytes]
-Found = ParsedResult | Mark
+Found = ParsedResult | Mark | Signal
 
 #: longest path, message or title that a format makes, in characters
 MAX_TEXT = 1000

@@ -3,7 +3,8 @@
 A run's and a set's name become part of the path. `unknown`, or a word that is none, is a Warn: it must not pass for a
 Pass. A measurement that is a number is kept with its units; what is none is part of the message. A case that was
 started and never ended nor judged, and a run without end, are Warns too: the log was cut off, or the system was. Of a
-dispatcher's own log, which tells each signal twice, the signals count and not their echo.
+dispatcher's own log, which tells each signal twice, the signals count and not their echo. An event is no result: it is
+for whoever follows the job.
 """
 
 import re
@@ -14,7 +15,7 @@ from attrs import define, field
 from wsgi_app.indexer.formats.format import MAX_TEXT, Format, Found, Line, path, text
 from wsgi_app.indexer.formats.picker import Picker
 from wsgi_app.indexer.formats.sieve import Sieve
-from wsgi_app.model import ParsedResult
+from wsgi_app.model import ParsedResult, Signal
 from wsgi_app.signals import SIGNAL, measured, parameters
 from wsgi_app.states import ResultValue
 
@@ -47,8 +48,8 @@ class Signals:
     _open: dict[str, tuple[int, str]] = field(factory=dict)
     _direct: bool = False
 
-    def feed(self, number: int, line: bytes) -> Iterator[ParsedResult]:
-        """Take the line of this number; yield the results that it tells."""
+    def feed(self, number: int, line: bytes) -> Iterator[ParsedResult | Signal]:
+        """Take the line of this number; yield the results that it tells, and what followers are to know."""
         if b"SIGNAL_" in line:
             for match in SIGNAL.finditer(line):
                 self._direct = True
@@ -60,7 +61,7 @@ class Signals:
         """Yield what is known only at the end."""
         yield from self._end_run("the log ends within this run")
 
-    def _signal(self, number: int, name: bytes, rest: bytes) -> Iterator[ParsedResult]:
+    def _signal(self, number: int, name: bytes, rest: bytes) -> Iterator[ParsedResult | Signal]:
         if b"$" in rest:
             return
         if name == b"STARTRUN":
@@ -82,6 +83,8 @@ class Signals:
             yield from self._case(number, _reference(rest))
         elif name == b"TESTRAISE":
             yield ParsedResult(self._path("lava-test-raise"), ResultValue.FAIL, number, text(rest) or None)
+        elif name == b"TESTEVENT" and (told := text(rest)):
+            yield Signal(number, told)
 
     def _case(self, number: int, said: Mapping[bytes, bytes]) -> Iterator[ParsedResult]:
         name = text(said.get(b"TEST_CASE_ID", b""))

@@ -13,7 +13,7 @@ from wsgi_app.states import LabHealth, SystemHealth
 
 _SHOWN = 60
 #: of a worker's system: what is not usable gets no work
-_HEALTHS: dict[SystemHealth, LabHealth] = {
+HEALTHS: dict[SystemHealth, LabHealth] = {
     SystemHealth.GOOD: LabHealth.ACTIVE,
     SystemHealth.UNKNOWN: LabHealth.ACTIVE,
     SystemHealth.BAD: LabHealth.MAINTENANCE,
@@ -49,7 +49,12 @@ class Host:
     @property
     def state(self) -> str:
         """LAVA's word for whether it is there."""
-        return "Online" if self.online else "Offline"
+        return presence(self.online)
+
+
+def presence(online: bool) -> str:
+    """Return LAVA's word for whether a worker is there."""
+    return "Online" if online else "Offline"
 
 
 class Fleet:
@@ -135,7 +140,7 @@ def _host(worker: Worker) -> Host:
         hostname=worker.name,
         description=system.description,
         online=worker.online,
-        health=_HEALTHS[system.health],
+        health=HEALTHS[system.health],
         devices=() if system.health is SystemHealth.RETIRED else (worker.name,),
         heard=worker.last_seen,
         job_limit=1,

@@ -89,11 +89,6 @@ class Older:
         response.headers.set("Content-Disposition", "attachment", filename=f"job_{job.replace(':', '_')}.log")
         return response
 
-    def job_data(self, request: Request, job: str) -> Response:
-        """GET /scheduler/job/ID/job_data: what was sent to a callback; no job has any here."""
-        self._gateway.selections.find(request.caller, references.parse(job))
-        raise NotFound("this job sent nothing to a callback")
-
     def results_page(self, request: Request, job: str) -> Response:
         """GET /results/ID: all cases, for people."""
         found = cases(self._sheet(request, job))

@@ -102,13 +102,20 @@ def state(found: Selection) -> str:
 def state_of(listed: Listed) -> str:
     """Return how far one job has come."""
     recipe = listed.recipe
-    if recipe.settled:
-        return FINISHED
-    if recipe.cancelling or recipe.status is RecipeStatus.CANCELLED:
+    if recipe.cancelling and not recipe.settled:
         return CANCELING
-    if recipe.status is RecipeStatus.QUEUED:
-        return SCHEDULING if listed.peers_placed else SUBMITTED
-    return SCHEDULED if recipe.status in (RecipeStatus.SCHEDULED, RecipeStatus.WAITING) else RUNNING
+    return state_at(recipe.status, settled=recipe.settled, peers_placed=listed.peers_placed)
+
+
+def state_at(status: RecipeStatus, *, settled: bool, peers_placed: bool) -> str:
+    """Return how far a job has come whose recipe is (or was) so."""
+    if settled:
+        return FINISHED
+    if status is RecipeStatus.CANCELLED:
+        return CANCELING
+    if status is RecipeStatus.QUEUED:
+        return SCHEDULING if peers_placed else SUBMITTED
+    return SCHEDULED if status in (RecipeStatus.SCHEDULED, RecipeStatus.WAITING) else RUNNING
 
 
 def health(found: Selection) -> str:
@@ -121,7 +128,12 @@ def health(found: Selection) -> str:
 
 def health_of(recipe: Recipe) -> str:
     """Return what has become of one job."""
-    return _ENDS[recipe.status] if recipe.settled else UNKNOWN
+    return health_at(recipe.status, settled=recipe.settled)
+
+
+def health_at(status: RecipeStatus, *, settled: bool) -> str:
+    """Return what has become of a job whose recipe is (or was) so."""
+    return _ENDS[status] if settled else UNKNOWN
 
 
 def legacy_status(listed: Listed) -> str:

@@ -3,6 +3,7 @@
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.protocols.native import wire
+from wsgi_app.protocols.native.deliveries import Deliveries
 from wsgi_app.protocols.native.events import Events
 from wsgi_app.protocols.native.jobs import Jobs
 from wsgi_app.protocols.native.lab import Lab
@@ -17,6 +18,7 @@ from wsgi_app.protocols.web import Face, Route, WSGIApplication
 
 def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
     """Return the WSGI application of the native API."""
+    deliveries = Deliveries(gateway, config)
     events = Events(gateway)
     jobs = Jobs(gateway, config, gateway.clock)
     lab = Lab(gateway)
@@ -62,6 +64,13 @@ def make_app(gateway: Gateway, config: Config) -> WSGIApplication:
             Route("/workers/<name>", ["DELETE"], workers.remove),
             Route("/workers/<name>/password", ["POST"], workers.issue_password),
             Route("/workers/<name>/shutdown", ["POST"], workers.shut_down),
+            Route("/deliveries/", ["GET"], deliveries.page),
+            Route("/deliveries/test", ["POST"], deliveries.test),
+            Route("/deliveries/<id:delivery>", ["GET"], deliveries.get),
+            Route("/deliveries/<id:delivery>/redeliver", ["POST"], deliveries.redeliver),
+            Route("/users/<user>/address", ["GET"], deliveries.get_address),
+            Route("/users/<user>/address", ["PUT"], deliveries.put_address),
+            Route("/users/<user>/address", ["DELETE"], deliveries.remove_address),
             Route("/events", ["GET"], events.get),
             Route("/openapi.yaml", ["GET"], openapi.get),
             Route("/tokens/", ["GET"], tokens.page),

@@ -16,7 +16,7 @@ from wsgi_app.protocols.native.wire import LARGEST_PAGE, LONGEST_WAIT, PAGE
 from wsgi_app.protocols.web import Request
 from wsgi_app.states import SystemHealth
 
-_TEXTS = ("name", "type", "address", "reason")
+_TEXTS = ("name", "type", "address", "reason", "owner")
 #: those that are "" rather than null
 _WORDS = ("description",)
 

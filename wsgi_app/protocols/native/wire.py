@@ -108,6 +108,7 @@ def system_value(system: System, state: SystemState, worker: Worker | None) -> d
         "health": system.health,
         "reason": system.reason,
         "description": system.description,
+        "owner": system.owner,
         "recipe": system.recipe,
         "last_seen": rfc3339(system.last_seen),
         "worker": None if worker is None else {"online": worker.online, "version": worker.version},

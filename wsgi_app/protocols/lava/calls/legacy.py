@@ -10,6 +10,7 @@ from wsgi_app.core.selection import Listed, Selection, selection_of
 from wsgi_app.errors import Invalid, NoSuchRecipe
 from wsgi_app.protocols.lava import references, wire, words
 from wsgi_app.protocols.lava.calls.jobs import Jobs
+from wsgi_app.protocols.lava.configuration import event_socket
 from wsgi_app.protocols.lava.endpoint import Client
 from wsgi_app.protocols.lava.records import yaml_lines
 from wsgi_app.protocols.rpc import ByteStream, Fault
@@ -200,7 +201,7 @@ class Legacy:
 
     def get_publisher_event_socket(self, client: Client) -> str:
         """Return where events are published by ZMQ: "", nowhere."""
-        return ""
+        return event_socket(self._gateway.config)
 
 
 def _limit(count: int) -> int:

@@ -4,6 +4,7 @@ from werkzeug.routing import BaseConverter
 
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway
+from wsgi_app.protocols.lava.jobdata import JobData
 from wsgi_app.protocols.lava.logs import Logs
 from wsgi_app.protocols.lava.older import Older
 from wsgi_app.protocols.lava.rest import refusals
@@ -125,7 +126,7 @@ def _older(gateway: Gateway, config: Config) -> list[Route]:
             (f"{job}definition", older.definition),
             (f"{job}definition/plain", older.definition_file),
             (f"{job}configuration", older.configuration),
-            (f"{job}job_data", older.job_data),
+            (f"{job}job_data", JobData(gateway, config).get),
             (f"{job}log_file/plain", older.log),
             (f"{job}log_file/raw", logs.plain),
             (f"{job}log_pipeline_incremental", logs.incremental),
