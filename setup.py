@@ -59,12 +59,16 @@ setup(
         "pyyaml>=6.0",
         "SQLAlchemy>=2.0.36",
         "urllib3>=2.2",
+        # its protocol without its connections: services/publisher/websocket.py
+        "websockets>=15",
         "werkzeug>=3.1",
     ],
     extras_require={
         # stock buildbot-workers as systems of the lab
         "buildbot": ["twisted[tls]>=24"],
         "subunit": ["python-subunit>=1.4.4"],
+        # events for LAVA's clients of old, by ZMQ
+        "zmq": ["pyzmq>=26"],
         "test": [
             "hypothesis>=6.120",
             "junitparser>=3.2",
@@ -77,6 +81,7 @@ setup(
             "pytest-randomly>=3.16",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
+            "pyzmq>=26",
             "twisted[tls]>=24",
             "webtest>=3.0.2",
             "webob>=1.8.9",

@@ -15,7 +15,7 @@ from werkzeug.wsgi import LimitedStream
 from wsgi_app.config import Config
 from wsgi_app.core.gateway import Gateway, open_gateway
 from wsgi_app.protocols import browser, contest, harness, lava, native, ops
-from wsgi_app.protocols.lava import rest
+from wsgi_app.protocols.lava import rest, sockets
 from wsgi_app.protocols.requestid import identified
 from wsgi_app.protocols.urlpath import BadPath, canonical
 from wsgi_app.protocols.web import Environ, Face, StartResponse, WSGIApplication, http_refusal, text_response
@@ -27,8 +27,9 @@ MOUNTS: tuple[tuple[str, Callable[[Gateway, Config], WSGIApplication]], ...] = (
     (r"/(?:recipes|install_start|install_done|postinstall_done|install_fail)/.*", harness.make_app),
     (r"/contest(?:/.*)?", contest.make_app),
     (r"/RPC2/?|/api/help/?", lava.make_app),
+    (r"/ws(?:/.*)?", sockets.make_app),
     (r"/api|/(?:api|results|scheduler)/.*", rest.make_app),
-    (r"/(?:jobs|lab|queue|systems|events|tokens|workers)(?:/.*)?|/openapi\.yaml", native.make_app),
+    (r"/(?:jobs|lab|queue|systems|events|tokens|workers|deliveries|users)(?:/.*)?|/openapi\.yaml", native.make_app),
 )
 
 #: a client that sends nothing of its body for this long is gone; httpd has the same patience

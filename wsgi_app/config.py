@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -22,6 +23,13 @@ from wsgi_app.states import Visibility
 ENV_PREFIX = "TACKROOM_"
 #: a host, an IPv6 address in brackets, and perhaps a port
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+#: what topics of events may begin with
+_TOPIC = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
+#: where ZMQ can listen; a star stands for all addresses
+_ZMQ = re.compile(r"tcp://(?:\*|[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+#: whom mails come from, and what somebody may be called on IRC
+_MAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9][A-Za-z0-9.-]*")
+_NICK = re.compile(r"[A-Za-z\[\]\\`_^{|}][A-Za-z0-9\[\]\\`_^{|}-]{0,29}")
 #: seconds; a call holds a thread meanwhile, and httpd waits no longer than 330
 LONGEST_EVENT_TIMEOUT = 150
 #: bytes
@@ -73,6 +81,10 @@ class Config:
     max_waiters: int = _setting(
         500, "Waiting calls (claim, sync, job wait, event stream) that one worker holds at once; more get 503."
     )
+    max_readers: int = _setting(2000, "Readers of events by WebSocket at once; more get 503.")
+    websocket_origins: tuple[str, ...] = _setting(
+        (), "Sites (`https://host`) beside this one whose pages may read events by WebSocket in their users' browsers."
+    )
     max_body: int = _setting(10485760, "Largest request body in bytes; a larger one is answered 413.")
     max_log: int = _setting(4294967296, "Largest log in bytes; a range that ends beyond is answered 416.")
     max_results: int = _setting(7500, "Most results that a recipe's harness may report; 0: no limit.")
@@ -94,6 +106,28 @@ class Config:
     quiet_seconds: float = _setting(0.5, "How long a log's owner must be finished before the log is indexed.")
     claim_seconds: int = _setting(60, "How long a claim says that a system is there and free.")
     reconcile_seconds: int = _setting(600, "How often the indexer compares unsettled recipes with the disk.")
+    delivery_hours: int = _setting(
+        24, "For how many hours a message to a receiver outside is tried again before it counts as failed."
+    )
+    delivery_retry_seconds: float = _setting(
+        10.0, "How long after a first failed attempt it is tried again; each wait is twice the one before."
+    )
+    callback_hosts: tuple[str, ...] = _setting(
+        (), "Hosts that callbacks may go to, `*` for any letters, such as `*.example.org`; none: any."
+    )
+    callback_private: tuple[str, ...] = _setting(
+        (), "Networks such as `192.168.0.0/16` that callbacks and IRC may reach although they are not public."
+    )
+    callback_max_body: int = _setting(
+        67108864, "Largest body of a callback in bytes; a log or results that go beyond are cut, and that is said."
+    )
+    mail_host: str = _setting("", "The SMTP server that takes our mails; empty: no mail is sent.")
+    mail_port: int = _setting(0, "Its port; 0: 25, with `starttls` 587, with `tls` 465.")
+    mail_security: str = _setting("none", "How one speaks to it: `none`, `starttls` or `tls`.")
+    mail_user: str = _setting("", "As whom; empty: as nobody.")
+    mail_password_file: str = _setting("", "File that holds the password for that.")
+    mail_from: str = _setting("", "The address that mails come from; empty: `tackroom@` the host of `base_url`.")
+    irc_nick: str = _setting("tackroom", "What we are called on IRC.")
     anonymous_submit: bool = _setting(False, "Whether jobs may be submitted without a token, and those cancelled.")
     commands: bool = _setting(
         True, "Whether jobs may have commands and scripts; where not, only what is fetched is run."
@@ -111,6 +145,15 @@ class Config:
     )
     descriptor_hosts: tuple[str, ...] = _setting(
         (), "Hosts (`name` or `name:port`) that job descriptors and LAVA jobs may fetch from by http and https."
+    )
+    event_topic: str = _setting(
+        "org.lavasoftware", "What the topics of events begin with that LAVA's clients read (WebSocket, ZMQ)."
+    )
+    event_job_as: str = _setting(
+        "str", "Whether `job` in such events is a text (`str`), as lavacli compares it, or a number (`int`)."
+    )
+    zmq_listen: str = _setting(
+        "", "Where events are published by ZMQ, `tcp://HOST:PORT`: those that anyone may read; empty: nowhere."
     )
     buildbot_listen: str = _setting(
         "",
@@ -176,6 +219,16 @@ class Config:
     def workers_token(self) -> Path:
         """The file that holds the token of user `workers`, by which the gateway of workers calls."""
         return self.data / "workers.token"
+
+    @property
+    def callback_key(self) -> Path:
+        """The file that holds the key by which receivers of callbacks know that they come from here."""
+        return self.data / "callback.key"
+
+    @property
+    def journal(self) -> Path:
+        """What senders note of each delivery before and after they send it."""
+        return self.data / "deliveries.journal"
 
     @property
     def workers_state(self) -> Path:
@@ -272,13 +325,24 @@ def _sequence(value: object) -> list[object]:
 
 def _check(config: Config) -> None:
     _check_buildbot(config)
+    _check_senders(config)
     if config.front not in ("apache", "none"):
         raise Invalid(f"front: {config.front!r} is neither apache nor none", field="front")
     if not (config.prefix.startswith("/") and config.prefix.endswith("/")) or "//" in config.prefix:
         raise Invalid(f"prefix: {config.prefix!r} must begin and end with one slash", field="prefix")
     if config.max_waiters >= config.threads:
         raise Invalid("max_waiters: must be less than threads: other calls need some", field="max_waiters")
-    for name in ("workers", "threads", "max_waiters", "max_body", "max_log", "put_max_seconds", "buildbot_max_output"):
+    for name in (
+        "workers",
+        "threads",
+        "max_waiters",
+        "max_readers",
+        "max_body",
+        "max_log",
+        "put_max_seconds",
+        "buildbot_max_output",
+        "callback_max_body",
+    ):
         if getattr(config, name) < 1:
             raise Invalid(f"{name}: must be at least 1", field=name)
     if not 1e-9 <= config.event_timeout <= LONGEST_EVENT_TIMEOUT:
@@ -298,3 +362,31 @@ def _check_buildbot(config: Config) -> None:
             raise Invalid(f"{name}: {where!r} is no host:port", field=name)
     if config.buildbot_tls_listen not in ("", "none") and not (config.buildbot_certificate and config.buildbot_key):
         raise Invalid("buildbot_tls_listen: needs buildbot_certificate and buildbot_key", field="buildbot_tls_listen")
+    if config.event_job_as not in ("str", "int"):
+        raise Invalid(f"event_job_as: {config.event_job_as!r} is neither str nor int", field="event_job_as")
+    if not _TOPIC.fullmatch(config.event_topic):
+        raise Invalid(f"event_topic: {config.event_topic!r} is no words with dots between them", field="event_topic")
+    if config.zmq_listen and not _ZMQ.fullmatch(config.zmq_listen):
+        raise Invalid(f"zmq_listen: {config.zmq_listen!r} is no tcp://HOST:PORT", field="zmq_listen")
+
+
+def _check_senders(config: Config) -> None:
+    for network in config.callback_private:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise Invalid(f"callback_private: {error}", field="callback_private") from None
+    if not 0 < config.delivery_retry_seconds <= 3600:
+        raise Invalid("delivery_retry_seconds: must be above 0 and at most 3600", field="delivery_retry_seconds")
+    if config.mail_security not in ("none", "starttls", "tls"):
+        raise Invalid(
+            f"mail_security: {config.mail_security!r} is neither none nor starttls nor tls", field="mail_security"
+        )
+    if not 0 <= config.mail_port < 65536:
+        raise Invalid("mail_port: must be 0 to 65535", field="mail_port")
+    if bool(config.mail_user) != bool(config.mail_password_file):
+        raise Invalid("mail_user: goes with mail_password_file", field="mail_user")
+    if config.mail_from and not _MAIL.fullmatch(config.mail_from):
+        raise Invalid(f"mail_from: {config.mail_from!r} is no NAME@DOMAIN", field="mail_from")
+    if not _NICK.fullmatch(config.irc_nick):
+        raise Invalid(f"irc_nick: {config.irc_nick!r} is no name on IRC", field="irc_nick")

@@ -26,6 +26,7 @@ from lab import SERVICE, free_port
 from waiting import until
 
 from wsgi_app.config import Config
+from wsgi_app.core import heartbeat
 from wsgi_app.core.gateway import Gateway, open_gateway
 from wsgi_app.model import Caller, LogAddress, System
 from wsgi_app.services import httpd
@@ -199,6 +200,11 @@ def gunicorn(config: Config, bind: str) -> list[str]:
     ]
 
 
+def publisher() -> list[str]:
+    """Return the argument vector of the publisher."""
+    return [sys.executable, "-P", "-m", "wsgi_app.cli", "publisher"]
+
+
 def settings(config: Config) -> dict[str, str]:
     """Return the environment that gives a child these settings."""
     names = ("data", "front", "prefix", "max_log", "max_logs", "put_max_seconds")
@@ -227,7 +233,9 @@ def serving(
             processes["gunicorn"] = start(gunicorn(config, bind), as_service=True, environ=settings(config))
             user = SERVICE if os.geteuid() == 0 and not whole else None
             processes["httpd"] = start(httpd.command(config, f"{listen}:{port}", user=user), as_service=whole)
+        processes["publisher"] = start(publisher(), as_service=True, environ=settings(config))
         until(lambda: answers(port, config.prefix, processes["gunicorn"]), "an answer of the application")
+        until(lambda: (config.run / heartbeat.PUBLISHER).exists(), "the publisher is there")
         kind = "embedded" if config.front == "none" else "apache"
         yield Plane(kind, "127.0.0.1", port, config.prefix, config, symbols, keys, processes)
     finally:
@@ -423,12 +431,15 @@ def both() -> Iterator[Both]:
         world = make_world(config)
         bind = f"unix:{httpd.socket(config)}"
         application = start(gunicorn(config, bind), as_service=True, environ=settings(config))
+        events = start(publisher(), as_service=True, environ=settings(config))
         try:
             with both_listeners(config, world) as running:
                 until(lambda: answers(running.plain.port, config.prefix, application), "an answer of the application")
+                until(lambda: (config.run / heartbeat.PUBLISHER).exists(), "the publisher is there")
                 hand_made(running.plain)
                 yield running
         finally:
+            stop(events)
             stop(application)
 
 

@@ -35,6 +35,7 @@ MODULES = (
     "readers",
     "cases",
     "workers",
+    "sockets",
 )
 WRITTEN = Path("build/bench.json")
 

@@ -35,6 +35,7 @@ def initialise() -> None:
         gateway = open_gateway(config)
         gateway.access.issue_admin_token()
         gateway.access.issue_workers_token()
+        gateway.access.make_callback_key()
         # before anybody can call: the gate may be older or newer than the database
         gateway.strays.set_aside()
         gateway.gate_image.rebuild()
@@ -106,6 +107,20 @@ def timer() -> None:
     with closing(log):
         timer_service.Timer(gateway, duties, notices).run(_stop_on_signal(), Heartbeat(config.run / TIMER))
     notices.stopping()
+
+
+@click.command(hidden=True)
+def publisher() -> None:
+    """Tell what happens to those who listen."""
+    with lasting():
+        from wsgi_app.core.gateway import open_gateway
+        from wsgi_app.services import sdnotify
+        from wsgi_app.services.publisher import service as publisher_service
+
+    logging.set_up("publisher")
+    notices = sdnotify.taken(os.environ)
+    config = load().config
+    publisher_service.run(open_gateway(config), config, notices)
 
 
 def _stop_on_signal() -> threading.Event:

@@ -28,7 +28,16 @@ _MODULES = (
 #: what a path may consist of that becomes part of rewrite rules
 _PLAIN = re.compile(r"/[A-Za-z0-9/._+@=-]*")
 #: Defines that are paths of files or URLs
-_PATHS = {"TR_DATA", "TR_RUN", "TR_SOCKET", "TR_CONF", "TR_PREFIX", "TR_CERTIFICATE", "TR_CERTIFICATE_KEY"}
+_PATHS = {
+    "TR_DATA",
+    "TR_RUN",
+    "TR_SOCKET",
+    "TR_PUBLISHER",
+    "TR_CONF",
+    "TR_PREFIX",
+    "TR_CERTIFICATE",
+    "TR_CERTIFICATE_KEY",
+}
 #: as httpd takes them: of whatever case, and with quotes or without
 _DEFINE = re.compile(r'^[ \t]*Define[ \t]+(\w+)[ \t]+"?([^"\n]*?)"?[ \t]*$', re.MULTILINE | re.IGNORECASE)
 #: bytes of sockaddr_un.sun_path, less the NUL at the end
@@ -74,6 +83,11 @@ def files() -> Path:
 def socket(config: Config) -> Path:
     """Return the unix socket on which httpd expects gunicorn."""
     return config.run.absolute() / "web.sock"
+
+
+def publisher_socket(config: Config) -> Path:
+    """Return the unix socket on which httpd expects the publisher."""
+    return config.run.absolute() / "publisher.sock"
 
 
 def pid_file(config: Config) -> Path:
@@ -140,12 +154,14 @@ def defines(
 ) -> dict[str, str]:
     """Return the Defines that tackroom.conf takes, from the settings; `listen` without TLS, or `tls`, or both."""
     most = max(config.put_max_seconds, 2)
-    # every thread of the application may be held by a waiting call, and the data plane must not notice
-    processes = max(16, math.ceil((config.workers * config.threads + _SPARE) / _THREADS))
+    # every thread of the application may be held by a waiting call, and each reader of events holds one for hours, and
+    # the data plane must not notice
+    processes = max(16, math.ceil((config.workers * config.threads + config.max_readers + _SPARE) / _THREADS))
     values = {
         "TR_DATA": str(config.data.absolute()),
         "TR_RUN": str(config.run.absolute()),
         "TR_SOCKET": str(socket(config)),
+        "TR_PUBLISHER": str(publisher_socket(config)),
         "TR_CONF": str(files()),
         "TR_MODULES": str(modules()),
         "TR_PREFIX": config.prefix,
@@ -172,8 +188,9 @@ def unfit(config: Config, values: Mapping[str, str]) -> str | None:
     for name, value in values.items():
         if name in _PATHS and not _PLAIN.fullmatch(value):
             return f"{name}: {value!r} has a character that httpd's rules cannot take; use letters, digits and /._+@=-"
-    if len(os.fsencode(socket(config))) > _SOCKET_LENGTH:
-        return f"{socket(config)}: longer than the {_SOCKET_LENGTH} bytes that a unix socket's path may have"
+    longest = max((socket(config), publisher_socket(config)), key=lambda path: len(os.fsencode(path)))
+    if len(os.fsencode(longest)) > _SOCKET_LENGTH:
+        return f"{longest}: longer than the {_SOCKET_LENGTH} bytes that a unix socket's path may have"
     return None
 
 

@@ -105,6 +105,7 @@ class Server:
             Program("web", web.command(self._config, bind)),
             Program("indexer", [*own, "indexer"]),
             Program("timer", [*own, "timer"]),
+            Program("publisher", [*own, "publisher"]),
         ]
         if self._serves_workers():
             # the web ends with it: nothing that is in hand could be brought to an end

@@ -14,6 +14,8 @@ from typing import Any
 from gunicorn.http import errors
 
 from wsgi_app.config import load
+from wsgi_app.protocols.urlpath import BadPath, canonical
+from wsgi_app.services import handover
 from wsgi_app.services.accepting import AcceptingWorker
 
 #: for the head of a request to begin with; each half KiB adds a second; and in all
@@ -134,7 +136,11 @@ class Worker(AcceptingWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._most = float(load().config.put_max_seconds)
+        config = load().config
+        self._most = float(config.put_max_seconds)
+        self._run = config.run
+        #: where readers of events come in
+        self._sockets = {config.prefix.encode() + place for place in (b"ws", b"ws/")}
 
     def enqueue_req(self, conn: Any) -> None:
         """Have a connection's next request handled."""
@@ -143,9 +149,34 @@ class Worker(AcceptingWorker):
         super().enqueue_req(conn)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Answer a request whose head is there."""
+        """Answer a request whose head is there, or give its connection to the publisher."""
+        if self._wants_socket(req) and self._hand_over(req, conn):
+            return False
         conn.sock.expect_body()
         return super().handle_request(req, conn)
+
+    def _wants_socket(self, req: Any) -> bool:
+        """Whether it asks for what only the publisher can give; without that the application says so."""
+        upgrade = next((word.lower() for name, word in req.headers if name == "UPGRADE"), "")
+        if req.method != "GET" or "websocket" not in upgrade:
+            return False
+        try:
+            return canonical(req.uri) in self._sockets
+        except BadPath:
+            return False
+
+    def _hand_over(self, req: Any, conn: Any) -> bool:
+        """Give a connection to the publisher, and have another one, which is closed, in its place."""
+        version = ".".join(map(str, req.version))
+        head = handover.head(req.method, req.uri, version, req.headers)
+        if not handover.give(self._run, conn.sock, head + conn.parser.unreader.take_buffered()):
+            return False
+        # ended here in the usual way, it would be ended for the publisher, too
+        ended, other = socket.socketpair()
+        other.close()
+        given, conn.sock = conn.sock, Connection(ended, self._most)
+        given.close()
+        return True
 
     def handle(self, conn: Any) -> Any:
         """Handle a request. Its thread, and not the one that takes connections, waits for the client to hang up."""

@@ -8,7 +8,13 @@ from attrs import define, field
 from lab import Lab
 
 #: kind to a word of the command line
-KINDS = {"httpd": "apache2", "gunicorn": "gunicorn", "indexer": "wsgi_app.cli indexer", "timer": "wsgi_app.cli timer"}
+KINDS = {
+    "httpd": "apache2",
+    "gunicorn": "gunicorn",
+    "indexer": "wsgi_app.cli indexer",
+    "timer": "wsgi_app.cli timer",
+    "publisher": "wsgi_app.cli publisher",
+}
 SECONDS = 2.0
 
 
