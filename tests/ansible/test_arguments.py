@@ -58,6 +58,15 @@ WRONG: dict[str, list[object]] = {
     ],
     "workers_listen": [None, 9989, ["0.0.0.0:9989"], "lab1:9989", "9989", "0.0.0.0:443"],
     "workers_tls_listen": [None, 9990, True, {"port": 9990}, "lab1:9990", "192.0.2.7", "0.0.0.0:443"],
+    "zmq_listen": [None, 5500, ["0.0.0.0:5500"], "tcp://0.0.0.0:5500", "5500", "0.0.0.0:443"],
+    "mail_host": [None, 7, ["mail"], "mail.example.org:25", "smtp://mail", "mail server"],
+    "mail_port": [None, "smtp", -1, 65536, [25], True],
+    "mail_security": [None, True, "ssl", ["tls"]],
+    "mail_user": [None, 7, ["lab"]],
+    "mail_password_file": [None, 7, ["password"], "/nowhere/password"],
+    "mail_from": [None, 7, "lab", "lab@", ["lab@example.org"], "Lab <lab@example.org>"],
+    "callback_hosts": [None, "*.example.org", 7, {"a": "b"}, [7], ["https://example.org"], ["a b"]],
+    "callback_private": [None, "10.0.0.0/8", 7, [10], ["lan"], ["10.0.0.0/8/8"], ["10.0.0/8"]],
     "certificate": [None, 7, ["lab.crt"], "/nowhere/lab.crt"],
     "certificate_key": [None, 7, ["lab.key"], "/nowhere/lab.key"],
     "data": [
@@ -82,6 +91,7 @@ WRONG: dict[str, list[object]] = {
         ["workers"],
         {"data": "/x/y"},
         {"buildbot_listen": "0.0.0.0:9989"},
+        {"mail_host": "mail.example.org"},
         {"workers": None},
         {"workers": {"a": 1}},
         {"No!": 1},
@@ -144,6 +154,8 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
             "nowhere": {"https_listen": "", "http_listen": ""},
             "twice": {"https_listen": "0.0.0.0:443", "http_listen": "0.0.0.0:443"},
             "keyless": {"certificate": certificate},
+            "mute": {"mail_user": "lab"},
+            "nameless": {"mail_password_file": key},
             "alone": {"certificate_key": key},
             "unused": {
                 "certificate": certificate,
@@ -160,6 +172,8 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
     assert told["keyless"][0].startswith(
         "lab_controller_certificate_key is not set, but must be, because lab_controller_certificate is"
     )
+    assert told["mute"][0].startswith("lab_controller_mail_password_file is not set, but must be, because ")
+    assert told["nameless"][0].startswith("lab_controller_mail_user is not set, but must be, because ")
     assert told["alone"][0].startswith(
         "lab_controller_certificate is not set, but must be, because lab_controller_certificate_key is"
     )

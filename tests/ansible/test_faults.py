@@ -13,7 +13,7 @@ from waiting import until
 #: seconds within which a service that died is there again: systemd waits one, and it has to start
 RETURN_SECONDS = 20.0
 #: who must give signs of life
-WATCHED = ("tackroom-web", "tackroom-indexer", "tackroom-timer")
+WATCHED = ("tackroom-web", "tackroom-indexer", "tackroom-timer", "tackroom-publisher")
 #: what a service that gives no sign of life is given in these tests, and how long it takes until another is there
 WATCHDOG = 6
 WATCHDOG_SECONDS = 60.0

@@ -13,6 +13,8 @@ from controller import SERVICES, Controller
 from lab import Answer
 from nspawn import Machine
 from releases import Release
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 #: what runs now and after each boot
 UNITS = ("tackroom.target", "tackroom-web.socket", "tackroom-backup.timer", *(f"{one}.service" for one in SERVICES))
@@ -154,6 +156,30 @@ def test_doctor_finds_nothing(controller: Controller) -> None:
     assert said.stdout.strip()
 
 
+def test_events_come_by_websocket(controller: Controller) -> None:
+    """Through httpd and by TLS; the publisher that is started anew sends its readers off, and takes them again."""
+
+    def read(connection: ClientConnection) -> list[str]:
+        told: list[str] = json.loads(connection.recv(20))
+        assert len(told) == 5
+        return told
+
+    def listen() -> ClientConnection:
+        url = controller.url.replace("https:", "wss:") + "/ws/?topics=worker"
+        return connect(url, ssl=controller.trust(), proxy=None, open_timeout=20)
+
+    with listen() as reader:
+        assert read(reader)[0] == "org.lavasoftware.worker"
+        controller.machine.run("systemctl restart tackroom-publisher")
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                reader.recv(20)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+    with listen() as reader:
+        assert json.loads(read(reader)[4])["hostname"]
+
+
 @pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1", "TLSv1_2", "TLSv1_3"])
 def test_only_modern_tls_is_spoken(controller: Controller, version: str) -> None:
     """TLS 1.2 and 1.3 are, what came before is not; without tickets, so that a stolen key opens nothing old."""
@@ -193,7 +219,7 @@ def test_plainly_it_speaks_to_harnesses_only(controller: Controller) -> None:
     assert get(plain + "/livez").status == 200
     assert get(plain + "/readyz").status == 200
     assert get(plain + "/recipes/999999/").status in (401, 403, 404)
-    for place in ("/", "/jobs/", "/events", "/systems/", "/tokens/"):
+    for place in ("/", "/jobs/", "/events", "/systems/", "/tokens/", "/ws/"):
         refused = get(plain + place)
         assert refused.status == 403, (place, refused)
         assert b"https" in refused.body, (place, refused)

@@ -13,7 +13,7 @@ from plays import Operator, Play
 from releases import Release
 
 #: what runs all the time
-SERVICES = ("tackroom-web", "tackroom-indexer", "tackroom-timer", "tackroom-httpd")
+SERVICES = ("tackroom-web", "tackroom-indexer", "tackroom-timer", "tackroom-publisher", "tackroom-httpd")
 SETTINGS = Path("etc/tackroom")
 
 
