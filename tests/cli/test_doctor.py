@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from lab import Lab, free_port, reachable_directory, running_lab, tackroom
+from waiting import until
 
 from wsgi_app.core import heartbeat, presence
 from wsgi_app.core.heartbeat import Heartbeat
@@ -244,7 +246,7 @@ def runs(data: Path) -> None:
     url = data / "run" / "url"
     url.write_text(f"http://127.0.0.1:{free_port()}/\n")
     os.chown(url, data.stat().st_uid, data.stat().st_gid)
-    for name in (heartbeat.INDEXER, heartbeat.TIMER):
+    for name in (heartbeat.INDEXER, heartbeat.TIMER, heartbeat.PUBLISHER):
         (data / "run" / name).unlink(missing_ok=True)
 
 
@@ -252,14 +254,15 @@ def test_processes_that_are_gone(data: Path, tmp_path: Path) -> None:
     """What a killed serve leaves behind says that it runs; nobody holds the indexer's lock, nobody gives signs."""
     runs(data)
     found = broken(data, tmp_path)
-    assert set(found) == {"indexer", "timer"}
+    assert set(found) == {"indexer", "timer", "publisher"}
     assert "does not run" in found["indexer"]["what"]
 
 
 def test_an_indexer_that_cannot_watch(data: Path, tmp_path: Path) -> None:
     """It keeps up by searching the disk, and says so; the doctor says which limit to raise."""
     runs(data)
-    Heartbeat(data / "run" / heartbeat.TIMER).beat(problems={})
+    for name in (heartbeat.TIMER, heartbeat.PUBLISHER):
+        Heartbeat(data / "run" / name).beat(problems={})
     said = {"watches": 90, "watch_limit": 100, "lag_seconds": 0.1, "backlog": 1, "recipes": 1, "overflows": 0}
     with presence.present(data / "run"):
         Heartbeat(data / "run" / heartbeat.INDEXER).beat(**said, blind=None)
@@ -270,6 +273,58 @@ def test_an_indexer_that_cannot_watch(data: Path, tmp_path: Path) -> None:
         found = broken(data, tmp_path)
         assert set(found) == {"inotify", "indexer"}
         assert "fs.inotify.max_user_watches=200" in found["inotify"]["mend"]
+
+
+def test_a_publisher_that_cannot_do_its_work(data: Path, tmp_path: Path) -> None:
+    """What one of its duties cannot do is told; a lab whose publisher was ended cannot be listened to."""
+    runs(data)
+    Heartbeat(data / "run" / heartbeat.TIMER).beat(problems={})
+    Heartbeat(data / "run" / heartbeat.PUBLISHER).beat(problems={"zmq": "the port is taken"})
+    with presence.present(data / "run"):
+        Heartbeat(data / "run" / heartbeat.INDEXER).beat(lag_seconds=0.0)
+        found = broken(data, tmp_path)
+    assert set(found) == {"publisher"}
+    assert found["publisher"]["what"] == "the publisher: zmq: the port is taken"
+
+
+def test_a_publisher_that_is_stopped(lab: Lab, tmp_path: Path) -> None:
+    """It is found from elsewhere, too: nobody is given a WebSocket."""
+    beat = heartbeat.last(lab.data / "run" / heartbeat.PUBLISHER)
+    assert beat is not None
+    os.kill(beat.pid, signal.SIGSTOP)
+    try:
+        (lab.data / "run" / heartbeat.PUBLISHER).unlink()
+        _, found = examine(here(lab), tmp_path)
+        assert "does not run" in found["publisher"]["what"]
+    finally:
+        os.kill(beat.pid, signal.SIGCONT)
+    until(lambda: heartbeat.last(lab.data / "run" / heartbeat.PUBLISHER) is not None, "a sign of life")
+    assert examine(here(lab), tmp_path) == (0, {})
+
+
+def test_deliveries_that_failed(data: Path, tmp_path: Path) -> None:
+    """Those of the last day are told with the reason; mails for which there is no server have a mend of their own."""
+    before, now = time.time() - 2 * 86400, time.time()
+
+    def failed(number: int, method: str, reason: str, ended: float, copy_of: int | None = None) -> None:
+        change(
+            data,
+            "INSERT INTO deliveries (id, key, recipe, owner, transition, method, target, spec, state, created, ended,"
+            " reason, copy_of) SELECT ?, ?, id, 'admin', 'finished', ?, 'x', '{}', 'failed', ?, ?, ?, ? FROM recipes",
+            *(number, f"tr-{number}", method, ended, ended, reason, copy_of),
+        )
+
+    failed(1, "callback", "long ago", before)
+    assert broken(data, tmp_path) == {}
+    failed(2, "callback", "it answered 500", now)
+    failed(3, "email", "no mail_host is set", now)
+    found = broken(data, tmp_path)
+    assert set(found) == {"deliveries", "mail"}
+    assert found["deliveries"]["what"] == "1 deliveries failed within a day; most often by callback: it answered 500"
+    assert "mail_host" in found["mail"]["mend"]
+    change(data, "UPDATE deliveries SET state = 'delivered' WHERE id = 3")
+    failed(4, "callback", "it answered 404", now, copy_of=2)
+    assert broken(data, tmp_path)["deliveries"]["what"].endswith("it answered 404")
 
 
 def test_a_clock_that_was_stepped(data: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def _disk(config: Config) -> Finding:
 def _rights(config: Config) -> Finding:
     if config.data.stat().st_mode & 0o007:
         return Finding("rights", f"others may use {config.data}: private logs too", f"chmod o= {config.data}")
-    for token in (config.admin_token, config.workers_token):
+    for token in (config.admin_token, config.workers_token, config.callback_key):
         if token.exists() and token.stat().st_mode & 0o077:
             mend = f"chmod 600 {token}, or remove it and start serve again"
             return Finding("rights", f"others may read {token}", mend)
@@ -62,8 +62,8 @@ def _owners(config: Config) -> Finding:
     """Look whether all is of one owner: neither plane may make what the other cannot write."""
     owner = config.data.stat().st_uid
     database = config.database
-    ours = [config.logs, config.gate, config.run, config.admin_token, config.workers_token, database]
-    ours += [database.with_name(database.name + end) for end in ("-wal", "-shm")]
+    ours = [config.logs, config.gate, config.run, config.admin_token, config.workers_token, config.callback_key]
+    ours += [config.journal, *(database.with_name(database.name + end) for end in ("", "-wal", "-shm"))]
     # the top of the log tree is enough: what is below is made by the same processes
     ours += [config.logs.parent, *(config.gate.iterdir() if config.gate.is_dir() else ())]
     foreign = [str(path) for path in ours if path.exists() and path.stat().st_uid != owner]

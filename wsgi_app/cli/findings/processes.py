@@ -9,7 +9,7 @@ from wsgi_app.cli.running import output
 from wsgi_app.clock import Mark, rfc3339
 from wsgi_app.config import Config
 from wsgi_app.core import heartbeat
-from wsgi_app.core.readiness import Check, look_at_indexer, look_at_timer
+from wsgi_app.core.readiness import Check, look_at_indexer, look_at_publisher, look_at_timer
 
 #: share of a limit from which on it is nearly used up
 NEARLY = 0.8
@@ -23,6 +23,10 @@ def processes(config: Config) -> Iterator[Finding]:
     """Look at the processes of a Tackroom that runs or was killed."""
     yield _at_work(look_at_indexer(config), f"see why it ends or lags: {output('indexer')}")
     yield _at_work(look_at_timer(config), f"see why it ends, or what it waits for: {output('timer')}")
+    yield _at_work(
+        look_at_publisher(config),
+        f"jobs run all the same, and who wants to know is told later; see why it ends: {output('publisher')}",
+    )
     yield from _watches(config)
     yield from _files(config)
 
@@ -64,7 +68,7 @@ def _watches(config: Config) -> Iterator[Finding]:
 
 def _files(config: Config) -> Iterator[Finding]:
     """Look how many files our processes have open; of somebody else's nothing can be seen."""
-    for name in (heartbeat.INDEXER, heartbeat.TIMER):
+    for name in (heartbeat.INDEXER, heartbeat.TIMER, heartbeat.PUBLISHER):
         beat = heartbeat.last(config.run / name)
         if beat is None or beat.stale:
             continue

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from wsgi_app.cli.findings.deliveries import told
 from wsgi_app.cli.findings.finding import Finding
 from wsgi_app.cli.place import as_owner
 from wsgi_app.cli.running import output, start, stop
@@ -69,6 +70,7 @@ def records(config: Config) -> Iterator[Finding]:
                 now = ground.now(tx)
                 yield _watchdogs(tx, now)
                 yield _index(config, tx, now)
+                yield from told(config, tx, now)
         except TackroomError as error:
             yield Finding("database", error.message, "try again; if it stays so, look who holds the database: fuser")
         finally:

@@ -1,5 +1,7 @@
 """The server, over HTTP: whether it answers and is ready, which version it is, and what its clock says."""
 
+import base64
+import os
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
@@ -26,6 +28,8 @@ MENDS = {
 }
 #: seconds by which clocks may differ: the Date header knows whole ones
 SKEW_SECONDS = 5.0
+#: the status of an answer after which a WebSocket is spoken
+SWITCHING = 101
 
 
 def server(client: Client, local: LocalServer | None) -> Iterator[Finding]:
@@ -44,6 +48,7 @@ def server(client: Client, local: LocalServer | None) -> Iterator[Finding]:
         return
     yield Finding("server", f"Tackroom answers at {client.url}")
     yield from found
+    yield _websocket(client)
     yield _version(client)
     yield _clock(client)
     yield _token(client, local)
@@ -86,6 +91,24 @@ def base_url(config: Config) -> Finding | None:
     except (Unreachable, Refused, ValueError) as error:
         return Finding("base_url", f"base_url is {shown}: {str(error).replace(config.base_url, shown)}", mend)
     return Finding("base_url", f"base_url is {shown}, and it answers")
+
+
+def _websocket(client: Client) -> Finding:
+    """Ask for events as their readers do."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    asked = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": key}
+    mend = (
+        "see in the publisher's output (journalctl -u tackroom-publisher, or what 'tackroom serve' says) why it does "
+        "not answer; a proxy in between must pass WebSockets on"
+    )
+    try:
+        answer = client.stream("ws/?topics=event", headers=asked, seconds=20)
+    except (Refused, Unreachable) as error:
+        return Finding("publisher", f"events cannot be read by WebSocket: {error}", mend)
+    answer.close()
+    if answer.status != SWITCHING:
+        return Finding("publisher", f"events cannot be read by WebSocket: the answer is {answer.status}", mend)
+    return Finding("publisher", "events can be read by WebSocket")
 
 
 def _version(client: Client) -> Finding:

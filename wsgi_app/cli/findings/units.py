@@ -13,7 +13,13 @@ from wsgi_app.core import manifest
 from wsgi_app.errors import TackroomError
 
 TARGET = "tackroom.target"
-SERVICES = ("tackroom-web.service", "tackroom-httpd.service", "tackroom-indexer.service", "tackroom-timer.service")
+SERVICES = (
+    "tackroom-web.service",
+    "tackroom-httpd.service",
+    "tackroom-indexer.service",
+    "tackroom-timer.service",
+    "tackroom-publisher.service",
+)
 SOCKET = "tackroom-web.socket"
 BACKUP, BACKUP_TIMER = "tackroom-backup.service", "tackroom-backup.timer"
 #: restarts that may happen: somebody ended it, memory was short once
