@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from lab import Lab, running_lab
+from mailserver import taking_mail
 from pages import ROOT
 from pasting import checkout, paste, read
 
@@ -19,9 +20,12 @@ HERE = [path for path, page in PAGES.items() if not page.excuse and not page.mac
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """One Tackroom, known as in the pages, and one checkout for all: whoever has done one page can do the next."""
-    with running_lab("apache", TACKROOM_BASE_URL="http://lab.example:8080/") as made:
-        checkout(made)
-        yield made
+    with taking_mail() as server:
+        told = {"MAIL_HOST": "127.0.0.1", "MAIL_PORT": str(server.port), "CALLBACK_PRIVATE": "127.0.0.0/8"}
+        settings = {"BASE_URL": "http://lab.example:8080/", **told}
+        with running_lab("apache", **{f"TACKROOM_{name}": value for name, value in settings.items()}) as made:
+            checkout(made)
+            yield made
 
 
 @pytest.mark.timeout(240)

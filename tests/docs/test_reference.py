@@ -187,8 +187,12 @@ def test_event_data() -> None:
     named: dict[str, set[str]] = {topic: set() for topic in TOPICS}
     for topic, call in _calls("core", {"event"}):
         named[topic] |= {keyword.arg for keyword in call.keywords if keyword.arg}
-    # the events of recipes and tasks have a core that is always there, and what the caller adds
-    always = {"recipe": {"status", "result", "settled", "system"}, "task": {"status", "result"}}
+    # the events of recipes, tasks and systems have a core that is always there, and what the caller adds
+    always: dict[str, set[str]] = {
+        "recipe": {"status", "result", "settled", "system"},
+        "task": {"status", "result"},
+        "system": set(),
+    }
     for topic, names in always.items():
         named[topic] |= names
     for path in (PACKAGE / "core").rglob("*.py"):

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,6 +24,8 @@ class Site:
 
     pages: dict[str, str] = field(factory=dict)
     asked: list[str] = field(factory=list)
+    #: called with each path, query and all, before it is answered; a page is loaded when all of it is answered
+    meanwhile: Callable[[str], None] = lambda _: None
     port: int = 0
 
     @property
@@ -41,6 +43,7 @@ def site() -> Iterator[Site]:
         def answer(self) -> None:
             made.asked.append(f"{self.command} {self.path}")
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            made.meanwhile(self.path)
             body = made.pages.get(self.path.partition("?")[0], "").encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/html; charset=utf-8")

@@ -8,7 +8,8 @@ A command must succeed, unless the page shows its status by `echo $?` right behi
 - numbers, keys, digests and the width of columns may be others (but not a number alone in a line, nor an HTTP status).
 
 HTML comments, which nobody sees on the built page, say more, but type nothing that a reader does not see: what a page
-needs stands in it. There is a Tackroom, `http://127.0.0.1:8080/`, with its data in `var`. For the whole page:
+needs stands in it. There is a Tackroom, `http://127.0.0.1:8080/`, with its data in `var`; nobody listens on port 8090.
+For the whole page:
 
 - `<!-- never pasted: REASON -->`: none of it.
 
@@ -36,7 +37,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from attrs import evolve, field, frozen
-from lab import SERVICE, Lab
+from lab import SERVICE, Lab, free_port
 from pages import ROOT
 from waiting import until
 
@@ -185,8 +186,10 @@ def _plain(text: str) -> Iterator[str]:
 def paste(page: Pasted, lab: Lab) -> None:
     """Type a page's commands into one shell, in a lab's checkout; fail where it does not do as the page shows."""
     directory = where(lab)
+    other = str(free_port())
     steps = [
-        evolve(step, command=step.command.replace("127.0.0.1:8080", f"127.0.0.1:{lab.port}")) for step in page.steps
+        evolve(step, command=step.command.replace("127.0.0.1:8080", f"127.0.0.1:{lab.port}").replace("8090", other))
+        for step in page.steps
     ]
     output = directory.with_name("typed.txt")
     script = directory.with_name("typed.sh")
@@ -293,8 +296,10 @@ def checkout(lab: Lab, sources: Iterable[str] = ("wsgi_app", "tests", "docs")) -
     for name in ("python", "python3", "tackroom"):
         # not a link: Python finds its libraries by where it is called
         tool = directory / ".venv" / "bin" / name
-        call = " -P -m wsgi_app.cli" if name == "tackroom" else ""
-        tool.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{call} "$@"\n')
+        # the command is that of the sources that are tested, whatever is installed
+        ours = name == "tackroom"
+        call, begin = (" -P -m wsgi_app.cli", f"PYTHONPATH={shlex.quote(str(ROOT))} ") if ours else ("", "")
+        tool.write_text(f'#!/bin/sh\n{begin}exec {shlex.quote(sys.executable)}{call} "$@"\n')
         tool.chmod(0o755)
     if os.geteuid() == 0:
         account = pwd.getpwnam(SERVICE)
