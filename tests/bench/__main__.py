@@ -36,6 +36,7 @@ MODULES = (
     "cases",
     "workers",
     "sockets",
+    "callbacks",
 )
 WRITTEN = Path("build/bench.json")
 
