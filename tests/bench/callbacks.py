@@ -1,4 +1,4 @@
-"""Callbacks a second: through queue, journal and address checks, and the same requests sent by eight threads that do no more.
+"""Callbacks a second: through queue, journal and address checks, beside eight threads that only send the same requests.
 
 One receiver in this process answers both, each request on a connection of its own.
 """

@@ -23,7 +23,7 @@ TELLS: dict[When, set[tuple[Moment, RecipeStatus]]] = {
 @pytest.mark.parametrize("ending", [COMPLETED, ABORTED, CANCELLED])
 @pytest.mark.parametrize("word", When)
 def test_60_truth_table(bench: Any, word: When, ending: RecipeStatus) -> None:
-    """Six words, two transitions, three ends: who is told of which."""
+    """Item 60: six words, two transitions, three ends: who is told of which."""
     wanted = {at for at, status in TELLS[word] if status is ending}
     recipe = submit(bench, Notify(Criteria(word), callbacks=(HOOK,)))
     assert told(bench) == []

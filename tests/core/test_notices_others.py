@@ -9,6 +9,7 @@ from notifying import ABORTED, CANCELLED, COMPLETED, HOOK, begin, end, run, subm
 from wsgi_app.conditions import AllOf, Condition
 from wsgi_app.notification import Compare, Criteria, Method, Moment, Notify, Recipient, Turn, Verbosity, When
 from wsgi_app.states import RecipeStatus, TaskStatus, Visibility
+from wsgi_app.store.comparable import Subject, alike, settled_query
 from wsgi_app.submitted import NewJob, NewRecipe, NewRecipeSet, NewTask
 
 
@@ -138,3 +139,13 @@ def test_60_others_only_what_its_owner_sees(bench: Any) -> None:
     begin(bench, recipe)
     end(bench, recipe, COMPLETED)
     assert told(bench) == [(recipe, Moment.FINISHED)]
+
+
+def test_60_type_is_found_among_many(bench: Any) -> None:
+    """What one is compared with is found by its owner and name, not among all that was ever settled."""
+    subject = Subject(1, 1, 1, "nightly", "bob", None, None, None)
+    query = settled_query(alike(subject), ends=[RecipeStatus.COMPLETED], but=1).limit(1)
+    with bench.gateway.feed._ground.read() as tx:
+        words = str(query.compile(tx.engine, compile_kwargs={"literal_binds": True}))
+        plan = [row[3] for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {words}")]
+    assert any("ix_jobs_owner_name (owner=? AND name=?)" in line for line in plan), plan

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from attrs import frozen
 from lab import Lab, running_lab
+from waiting import until
 
 from wsgi_app.protocols import native
 
@@ -33,6 +34,8 @@ HARNESS = r"^/recipes/\{recipe\}/(.*logs/.*|sync/.*|tasks/\{task\}/results/)$"
 NEVER = {
     "POST /api/v0.2/token/",
     "GET /scheduler/job/{job}/job_data",
+    # it asks for no WebSocket
+    "GET /ws/",
 }
 
 #: what is LAVA's
@@ -52,8 +55,11 @@ class Run:
 def admin(lab: Lab) -> Run:
     """An admin calls everything but what is LAVA's."""
     lab.post("/systems/", {"name": "bench-1"})
+    # one that is over: it may not be called
+    delivery = lab.post("/deliveries/test", {"method": "callback", "target": "http://127.0.0.1:1/"})["id"]
+    until(lambda: lab.call("GET", f"/deliveries/{delivery}").json["state"] == "failed", "the end of a delivery")
     pools: dict[str, list[int | str]] = {name: [ALIVE] for name in ("job", "recipe", "task", "result")}
-    return Run(lab.token, f"^(?!{LAVA[1:]})", {**pools, "name": ["bench-1"]})
+    return Run(lab.token, f"^(?!{LAVA[1:]})", {**pools, "name": ["bench-1"], "delivery": [delivery], "user": ["bob"]})
 
 
 def reader(lab: Lab) -> Run:

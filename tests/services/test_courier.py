@@ -18,8 +18,9 @@ from couriering import at_work, log, over, sending_lab
 from receiver import PRIVATE, Receiver, receiving
 from waiting import until
 
-from wsgi_app.notification import Callback, Delivery, DeliveryState, Ended, Method, Outcome
+from wsgi_app.notification import Callback, Delivery, DeliveryState, Draft, Ended, Method, Moment, Order, Outcome
 from wsgi_app.services.publisher.journal import Entry, Journal
+from wsgi_app.store.deliveries import insert_drafts
 
 
 @pytest.fixture
@@ -261,3 +262,52 @@ def test_any_answer(lab: CoreLab, answer: bytes, outcome: Outcome, words: str) -
         assert words in (attempt.reason or "")
         assert (attempt.reason or "").isprintable()
         assert len(attempt.reason or "") < 600
+
+
+def test_a_handshake_has_an_end(tmp_path: Path) -> None:
+    """Who says a byte now and then holds nobody for long."""
+    over_now = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                threading.Thread(target=one, args=(connection,), daemon=True).start()
+
+    def one(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            # a long record, byte by byte
+            for byte in b"\x16\x03\x03\x40\x00" + bytes(100):
+                connection.sendall(bytes([byte]))
+                if over_now.wait(0.5):
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=drip, args=(listening,), daemon=True).start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/"
+        with sending_lab(tmp_path, callback_private=(PRIVATE,)) as lab, at_work(lab):
+            made = lab.gateway.deliveries.test(lab.admin, Method.CALLBACK, url, Callback(url))
+            (attempt, *_) = until(lambda: log(lab, made), "an attempt", 20)
+            over_now.set()
+        listening.shutdown(socket.SHUT_RDWR)
+    assert attempt.outcome is Outcome.FAILED
+    assert "took too long" in (attempt.reason or "")
+    assert attempt.seconds < 10
+
+
+def test_one_that_is_down_fills_no_desk(lab: CoreLab, receiver: Receiver) -> None:
+    """More wait for it than are looked at together, and for longer than what goes to another one."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        drafts = [
+            Draft(
+                f"tr-{n}", None, None, "admin", Moment.FINISHED, Method.CALLBACK, url, Order(Callback(url), test=True)
+            )
+            for n in range(1500)
+        ]
+        with lab.gateway._ground.change() as change:
+            insert_drafts(change.tx, drafts, change.now - 60)
+        other = order(lab, receiver)
+        with at_work(lab):
+            (found,) = over(lab, other)
+    assert found.state is DeliveryState.DELIVERED

@@ -164,11 +164,16 @@ def _check_all(found: LogIndex, lines: int) -> None:
         _check(result, lines)
     for mark in found.marks:
         _check(mark, lines)
+    for signal in found.signals:
+        _check(signal, lines)
 
 
 def _check(found: Found, lines: int) -> None:
     """Fail when this cannot be stored, shown or found again."""
-    texts = [found.title] if isinstance(found, Mark) else [found.path, found.message or ""]
+    if isinstance(found, ParsedResult):
+        texts = [found.path, found.message or ""]
+    else:
+        texts = [found.title if isinstance(found, Mark) else found.text]
     assert 1 <= found.line <= lines
     for text in texts:
         assert len(text) <= 1000

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, or_, select
 
 from wsgi_app.conditions import Where
 from wsgi_app.states import RecipeStatus
@@ -82,17 +82,24 @@ def newest_settled(
 
     All but `but`, and but those that were settled `later`.
     """
-    query = (
-        select(recipes.c.id, recipes.c.status)
-        .join(jobs, jobs.c.id == recipes.c.job)
-        .where(*which, recipes.c.settled, recipes.c.status.in_(ends), recipes.c.id != but)
-        .order_by(recipes.c.finished.desc(), recipes.c.id.desc())
-        .limit(1 + len(later))
-    )
-    for row in tx.execute(query):
+    for row in tx.execute(settled_query(which, ends=ends, but=but).limit(1 + len(later))):
         if row.id not in later:
             return row.id, RecipeStatus(row.status)
     return None
+
+
+def settled_query(
+    which: Sequence[ColumnElement[bool]], *, ends: Collection[RecipeStatus], but: int
+) -> Select[tuple[int, str]]:
+    """The query for those recipes that have ended so, all but `but`, the one that ended last first."""
+    # nearly every recipe has ended so: an index of that is not to be taken for one of its job
+    ended = func.coalesce(recipes.c.settled, False), func.coalesce(recipes.c.status, "").in_(ends)
+    return (
+        select(recipes.c.id, recipes.c.status)
+        .join(jobs, jobs.c.id == recipes.c.job)
+        .where(*which, *ended, recipes.c.id != but)
+        .order_by(recipes.c.finished.desc(), recipes.c.id.desc())
+    )
 
 
 def any_behind(

@@ -12,6 +12,8 @@ from wsgi_app.store.schema import deliveries, delivery_attempts
 
 #: values that a query names at a time
 _MANY = 500
+#: what is due and goes to one target, of which a sender is told
+_OF_ONE = 200
 
 
 def insert_drafts(tx: Connection, drafts: Sequence[Draft], now: float) -> int:
@@ -57,9 +59,15 @@ def chosen(
 
 
 def load_due(tx: Connection, now: float, limit: int, without: Collection[int]) -> list[Delivery]:
-    """Return what waits and is due, the longest first, but those."""
+    """Return what waits and is due, the longest first, but those; of what goes to one target no more than `_OF_ONE`."""
+    # a receiver that is down must not fill every place with what has waited for it the longest
+    place = func.row_number().over(
+        partition_by=(deliveries.c.method, deliveries.c.target), order_by=(deliveries.c.due, deliveries.c.id)
+    )
+    ranked = select(deliveries.c.id, place.label("place")).where(deliveries.c.due <= now).subquery()
+    few = select(ranked.c.id).where(ranked.c.place <= _OF_ONE)
     # as many more as those are: a list of thousands is no condition
-    query = _waiting().where(deliveries.c.due <= now).limit(limit + len(without))
+    query = _waiting().where(deliveries.c.id.in_(few)).limit(limit + len(without))
     return [one for one in _all(tx, query) if one.id not in without][:limit]
 
 

@@ -140,6 +140,8 @@ jobs = Table(
     Column("metadata", JSON, nullable=False, server_default="{}"),
     Index(None, "status"),
     Index(None, "owner"),
+    #: jobs with which one is compared when somebody wants to be told of a turn
+    Index("ix_jobs_owner_name", "owner", "name"),
     Index(None, "settled"),
 )
 

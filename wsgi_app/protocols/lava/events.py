@@ -5,6 +5,7 @@ the same event makes the same messages, whoever reads it and whenever. The other
 Source: readers-lava.md sections 9.2 and 9.5.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,10 @@ KINDS = (DEVICE, TESTJOB, WORKER, EVENT)
 #: events that are read together; a statement has no more values than that
 _PORTION = 500
 _TOPICS = frozenset(("recipe", "system", "lab", "signal"))
+#: what comes of an event that another version of Tackroom wrote, or somebody by hand
+_ODD = (KeyError, ValueError, TypeError, AttributeError, OverflowError)
+
+_log = logging.getLogger(__name__)
 
 
 @frozen
@@ -63,10 +68,11 @@ class Messages:
         found: list[Message] = []
         for begin in range(0, len(concerned), _PORTION):
             some = concerned[begin : begin + _PORTION]
-            around = self._around([one.event for one in some])
-            for one in some:
-                said = self._of_event(one.event, one.private_to, around)
-                found += [self._named(item, one.event.id, place, one.event.time) for place, item in enumerate(said)]
+            try:
+                found += self._of_some(some)
+            except _ODD:
+                for one in some:
+                    found += self._of_one(one)
         return found
 
     def now(self, within: float, most: int) -> tuple[int, list[Message]]:
@@ -100,6 +106,22 @@ class Messages:
             for place, item in enumerate(said[: uuids.MOST])
         ]
         return whole.reached, made
+
+    def _of_some(self, told: Sequence[Told]) -> list[Message]:
+        around = self._around([one.event for one in told])
+        return [
+            self._named(item, one.event.id, place, one.event.time)
+            for one in told
+            for place, item in enumerate(self._of_event(one.event, one.private_to, around))
+        ]
+
+    def _of_one(self, told: Told) -> list[Message]:
+        """Return the messages of an event, none when it is not as events are: what follows it is told all the same."""
+        try:
+            return self._of_some([told])
+        except _ODD as error:
+            _log.error("event %s cannot be told: %s: %s", told.event.id, type(error).__name__, error)
+            return []
 
     def _around(self, events: Sequence[Event]) -> Around:
         """Look up what events are about."""

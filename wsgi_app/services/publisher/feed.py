@@ -14,8 +14,8 @@ from contextlib import suppress
 from wsgi_app.core.feed import BATCH
 from wsgi_app.core.gateway import Gateway
 from wsgi_app.errors import TackroomError
-from wsgi_app.protocols.lava.events import Message, Messages
-from wsgi_app.services.publisher.readers import Readers
+from wsgi_app.protocols.lava.events import Messages
+from wsgi_app.services.publisher.readers import Framed, Readers, parts
 
 #: rests after a tick, in times of what it took; seconds at least and at most: what comes meanwhile is told together
 RESTS = 2
@@ -82,19 +82,27 @@ class Pump:
         reached = self._readers.position
         began = time.monotonic()
         try:
-            count, reached, messages = await self._loop.run_in_executor(self._threads, self._read, reached)
+            count, reached, framed = await self._loop.run_in_executor(self._threads, self._read, reached)
         except TackroomError as error:
             self.problem = error.message
             await asyncio.sleep(LOOK_SECONDS)
             return True
+        except Exception as error:  # noqa: BLE001 - readers would never be told of anything again
+            if self.problem is None:
+                _log.exception("the outbox cannot be read")
+            self.problem = f"{type(error).__name__}: {error}"
+            await asyncio.sleep(LOOK_SECONDS)
+            return True
         self.problem = None
         if count:
-            self._readers.publish(messages, reached)
-            await asyncio.sleep(min(max(SHORTEST_REST, RESTS * (time.monotonic() - began)), LONGEST_REST))
+            for part, position in parts(framed, reached):
+                self._readers.publish(part, position)
+                await asyncio.sleep(min(max(SHORTEST_REST, RESTS * (time.monotonic() - began)), LONGEST_REST))
+                began = time.monotonic()
         return count == BATCH
 
-    def _read(self, reached: int) -> tuple[int, int, Sequence[Message]]:
+    def _read(self, reached: int) -> tuple[int, int, Sequence[Framed]]:
         told = self._gateway.feed.after(reached, BATCH)
         if not told:
             return 0, reached, ()
-        return len(told), told[-1].event.id, self._messages.of(told)
+        return len(told), told[-1].event.id, [Framed.of(message) for message in self._messages.of(told)]

@@ -20,6 +20,8 @@ from wsgi_app.services.publisher.websocket import GOING_AWAY, TRY_LATER, Asked, 
 
 #: connections that wait to be taken
 _BACKLOG = 4096
+#: seconds until connections are accepted again, after one could not be
+PAUSE_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
 
@@ -120,8 +122,15 @@ class House:
         except OSError as error:
             if not isinstance(error, BlockingIOError | InterruptedError):
                 _log.warning("no connection can be accepted: %s", error.strerror)
+                # there is no descriptor left, say: it would be asked for again and again, and nothing else be done
+                self._loop.remove_reader(listening)
+                self._loop.call_later(PAUSE_SECONDS, self._resume, listening)
             return
         self._loop.add_reader(way, self._take, way)
+
+    def _resume(self, listening: socket.socket) -> None:
+        if listening.fileno() >= 0:
+            self._loop.add_reader(listening, self._accept, listening)
 
     def _take(self, way: socket.socket) -> None:
         self._loop.remove_reader(way)

@@ -16,8 +16,10 @@ from wsgi_app.protocols.lava.events import Message
 from wsgi_app.services.publisher.identity import ANONYMOUS, Credentials, View
 from wsgi_app.services.publisher.websocket import Socket, text
 
-#: messages that are kept for those who are just catching up
-KEPT = 5000
+#: messages that are kept for those who are just catching up, and bytes of them
+KEPT, KEPT_BYTES = 5000, 8 << 20
+#: bytes that are written at once to a reader, if it is more than one event's
+AT_ONCE = 256 << 10
 PUBLIC = View()
 
 
@@ -67,6 +69,7 @@ class Readers:
         self._crowds: defaultdict[Audience, set[Reader]] = defaultdict(set)
         #: the newest messages, and the id behind which they are all there is
         self._recent: deque[Framed] = deque()
+        self._bytes = 0
         self._start = 0
         #: up to which event all in the crowds were told
         self.position = 0
@@ -84,6 +87,7 @@ class Readers:
     def begin(self, position: int) -> None:
         """Know nothing of what was before that event: nobody was there to be told."""
         self._recent.clear()
+        self._bytes = 0
         self._start = self.position = position
 
     def add(self, reader: Reader) -> None:
@@ -109,7 +113,7 @@ class Readers:
     def join(self, reader: Reader) -> bool:
         """Let one who was told what there is up to `reader.reached` hear all that follows.
 
-        False when that is so long ago that what was between is not known here.
+        False when what was between is not known here, or too much to be sent without waiting for the reader.
         """
         if reader.reached < self._start:
             return False
@@ -117,27 +121,22 @@ class Readers:
             # from the newest back: nearly always nothing
             missed = list(takewhile(lambda one: one.message.event_id > reader.reached, reversed(self._recent)))
             data = _joined(reader.audience, reversed(missed))
+            if len(data) > AT_ONCE:
+                return False
             if not data or reader.socket.write(data):
                 self._crowds[reader.audience].add(reader)
             else:
                 self.dropped += 1
         return True
 
-    def publish(self, messages: Sequence[Message], position: int) -> None:
+    def publish(self, framed: Sequence[Framed], position: int) -> None:
         """Tell the crowds what happened, up to that event."""
-        framed = [Framed.of(message) for message in messages]
-        self._recent.extend(framed)
-        while len(self._recent) > KEPT:
-            # of one event all messages or none
-            last = self._recent.popleft().message.event_id
-            self._start = max(self._start, last)
-        while self._recent and self._recent[0].message.event_id <= self._start:
-            self._recent.popleft()
+        self._keep(framed)
         before, self.position = self.position, position
         if not framed:
             return
         # where nothing is private all users see the same
-        private = any(message.private_to is not None for message in messages)
+        private = any(one.message.private_to is not None for one in framed)
         shared: dict[Audience, bytes] = {}
         for audience, crowd in list(self._crowds.items()):
             public = not private and audience.view.system is None
@@ -146,6 +145,17 @@ class Readers:
                 shared[same] = _joined(same, framed)
             if shared[same]:
                 self._tell(audience, crowd, framed, before, shared[same])
+
+    def _keep(self, framed: Sequence[Framed]) -> None:
+        self._recent.extend(framed)
+        self._bytes += sum(len(one.frame) for one in framed)
+        # of one event all messages or none
+        while self._recent and (
+            len(self._recent) > KEPT or self._bytes > KEPT_BYTES or self._recent[0].message.event_id <= self._start
+        ):
+            gone = self._recent.popleft()
+            self._bytes -= len(gone.frame)
+            self._start = max(self._start, gone.message.event_id)
 
     def _tell(
         self, audience: Audience, crowd: set[Reader], framed: Sequence[Framed], before: int, shared: bytes
@@ -169,12 +179,28 @@ class Readers:
         crowd = self._crowds.get(reader.audience, ())
         if reader.audience.view != view and reader in crowd:
             self.leave(reader)
-            reader.audience, reader.reached = evolve(reader.audience, view=view), self.position
+            # it may have been told more than we have read
+            reader.audience, reader.reached = evolve(reader.audience, view=view), max(reader.reached, self.position)
             self.join(reader)
 
     def credentials(self) -> set[Credentials]:
         """Return what readers are known by, those whose rights may be taken away."""
         return {reader.credentials for reader in self._all.values() if not reader.credentials.anonymous}
+
+
+def parts(framed: Sequence[Framed], position: int) -> Iterator[tuple[Sequence[Framed], int]]:
+    """Divide what happened up to an event into parts of at most `AT_ONCE` bytes, of each event all or nothing.
+
+    Each comes with the event up to which all was told then.
+    """
+    begin = size = 0
+    for place, one in enumerate(framed):
+        first = place > begin and one.message.event_id != framed[place - 1].message.event_id
+        if first and size + len(one.frame) > AT_ONCE:
+            yield framed[begin:place], framed[place - 1].message.event_id
+            begin, size = place, 0
+        size += len(one.frame)
+    yield framed[begin:], position
 
 
 def _joined(audience: Audience, framed: Iterable[Framed], behind: int = -1) -> bytes:

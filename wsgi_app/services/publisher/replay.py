@@ -6,7 +6,7 @@ LAVA's clients wait for an event that may have happened before they came (reader
 import asyncio
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -27,8 +27,8 @@ MOST_SETTLED = 1000
 FRESH_SECONDS = 1.0
 #: how many readers are told of the past at a time: it is read for each of them
 AT_ONCE = 2
-#: frames that are written before they are waited for
-PIECE = 200
+#: bytes that are written before they are waited for
+PIECE = 128 << 10
 
 _ID = re.compile("[0-9]{1,18}")
 
@@ -96,13 +96,13 @@ class Replay:
         return (told[-1].event.id if told else None), [Framed.of(message) for message in self._messages.of(told)]
 
     async def _tell(self, reader: Reader, framed: Sequence[Framed]) -> None:
-        wanted = [one.frame for one in framed if reader.audience.hears(one.message)]
-        for start in range(0, len(wanted), PIECE):
+        wanted = [one for one in framed if reader.audience.hears(one.message)]
+        for part in _pieces(wanted):
             if not await reader.socket.flowing():
                 self._readers.dropped += 1
             if not reader.socket.open:
                 raise Gone
-            reader.socket.write(b"".join(wanted[start : start + PIECE]))
+            reader.socket.write(part)
 
     def _position(self, since: str) -> int:
         found = _number(since)
@@ -114,6 +114,20 @@ class Replay:
             raise Refused("since is the id of an event, the UUID of a message, or a time")
         # an id that is still to come was told by a database that was since restored from a copy
         return min(found, self._gateway.feed.latest())
+
+
+def _pieces(framed: Sequence[Framed]) -> Iterator[bytes]:
+    """Yield the frames joined, so many at a time that a reader is waited for often enough."""
+    some: list[bytes] = []
+    size = 0
+    for one in framed:
+        if some and size + len(one.frame) > PIECE:
+            yield b"".join(some)
+            some, size = [], 0
+        some.append(one.frame)
+        size += len(one.frame)
+    if some:
+        yield b"".join(some)
 
 
 def _number(text: str) -> int | None:

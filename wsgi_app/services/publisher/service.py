@@ -142,6 +142,10 @@ class Publisher:
                     self._problems.pop("rights", None)
                 except TackroomError as error:
                     self._problems["rights"] = error.message
+                except Exception as error:  # noqa: BLE001 - one reader whom nobody can look up must not end them all
+                    if "rights" not in self._problems:
+                        _log.exception("who may read cannot be looked up")
+                    self._problems["rights"] = f"{type(error).__name__}: {error}"
             self._beat(house)
             self._notices.at_work()
             rounds += 1

@@ -20,10 +20,14 @@ from websockets.server import ServerProtocol
 #: bytes of the head of a request, and of a message from a client, which says nothing that we listen to
 LONGEST_HEAD = 16 << 10
 LONGEST_MESSAGE = 4 << 10
+#: bytes that a client may say at once, its head included, and a second in the long run: each frame is work for us, and
+#: each ping has an answer that waits to be taken
+MOST_SAID, SAID_RATE = 48 << 10, 1 << 10
 #: seconds for the head of a request, and for a client to hang up after our last word
 HANDSHAKE_SECONDS = 10.0
 GOODBYE_SECONDS = 5.0
-#: bytes that may wait to be taken by a reader, before what can wait does, and before the reader is given up
+#: bytes that may wait to be taken by a reader, before what can wait does, and before the reader is given up when there
+#: is more for it: what comes at once may be more than that
 HIGH_WATER = 64 << 10
 MOST_WAITING = 1 << 20
 #: how many seconds a reader may be silent, and after how many it is asked whether it is there
@@ -88,6 +92,9 @@ class Socket(asyncio.Protocol):
         self._method = b""
         self._answered = False
         self._opened = False
+        #: bytes that it has said, less those that time has made up for, as of `heard`; and whether they were too many
+        self._said = 0.0
+        self._deaf = False
         self._flowing = asyncio.Event()
         self._flowing.set()
         #: when anything came from it, and when it was asked last (monotonic)
@@ -103,7 +110,20 @@ class Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came: the head of a request, pongs, or what nobody reads."""
-        self.heard = time.monotonic()
+        now = time.monotonic()
+        self._said = max(0.0, self._said - (now - self.heard) * SAID_RATE) + len(data)
+        self.heard = now
+        if self._deaf:
+            return
+        if self._said > MOST_SAID:
+            self._deaf = True
+            if self._transport is not None:
+                self._transport.pause_reading()
+            if self.open:
+                self.end(POLICY, "this is too much: nobody listens here")
+            else:
+                self.abort()
+            return
         if not self._head:
             self._method = data[:4]
         self._head += len(data)
@@ -147,13 +167,13 @@ class Socket(asyncio.Protocol):
         return self._opened and self._protocol.state is State.OPEN and not self._gone
 
     def write(self, frames: bytes) -> bool:
-        """Send whole frames; False when the reader takes so little that it is given up."""
+        """Send whole frames; False when the reader has taken so little of what came before that it is given up."""
         if self._transport is None:
             return False
-        self._transport.write(frames)
         if self._transport.get_write_buffer_size() > MOST_WAITING:
             self.abort()
             return False
+        self._transport.write(frames)
         return True
 
     async def flowing(self) -> bool:
@@ -172,7 +192,8 @@ class Socket(asyncio.Protocol):
             return False
         if now - self.asked >= PING_SECONDS and self.open:
             self.asked = now
-            self.write(_PING)
+            # it may be busy with a lot that came at once: no reason to give it up
+            self._write(_PING)
         return True
 
     def refuse(self, words: str) -> None:

@@ -56,6 +56,7 @@ def upgrade() -> None:
     )
     for column in INDEXED:
         op.create_index(f"ix_deliveries_{column}", "deliveries", [column])
+    op.create_index("ix_jobs_owner_name", "jobs", ["owner", "name"])
     op.create_table(
         "delivery_attempts",
         sa.Column("delivery", sa.Integer(), nullable=False),
