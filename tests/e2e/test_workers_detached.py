@@ -137,3 +137,6 @@ def test_removed(lab: Lab, worker: BuildbotWorker, tmp_path: Path, there: bool) 
     if there:
         until(lambda: gone(group), "it is killed", 8)
     until(lambda: not list((lab.data / "workers" / "recipes").iterdir()), "nothing in hand")
+    # on a worker that is away it goes on by itself; not beyond this test
+    (tmp_path / "go").touch()
+    until(lambda: gone(group), "its end")
