@@ -13,8 +13,9 @@ from werkzeug.exceptions import ClientDisconnected, Forbidden, NotFound, Request
 from werkzeug.wsgi import LimitedStream
 
 from wsgi_app.config import Config
+from wsgi_app.core import disk
 from wsgi_app.core.gateway import Gateway, open_gateway
-from wsgi_app.protocols import browser, contest, harness, lava, native, ops
+from wsgi_app.protocols import browser, contest, harness, lava, native, ops, web
 from wsgi_app.protocols.lava import rest, sockets
 from wsgi_app.protocols.requestid import identified
 from wsgi_app.protocols.urlpath import BadPath, canonical
@@ -94,6 +95,13 @@ class Application:
             return self._find(environ)(environ, start_response)
         except BadPath as error:
             return text_response("this path is not accepted", error.status)(environ, start_response)
+        except OSError as error:
+            # where no protocol says it in its own way: a codec, say, is read from disk when it is first used
+            if error.errno not in disk.TROUBLE:
+                raise
+            refusal = disk.typed(error, "the disk")
+            status, headers = web.status_of(refusal, web.STATUS), web.refusal_headers(refusal)
+            return text_response(refusal.message, status, headers)(environ, start_response)
         finally:
             _drain(environ, self._config.max_body)
 

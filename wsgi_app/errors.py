@@ -144,7 +144,7 @@ class WorkerRefused(Denied):
     A worker's name or password is wrong; nobody is told which.
     """
 
-    code = "worker.refused"
+    code = "auth.worker-refused"
 
 
 class TooManyResults(Denied):

@@ -56,8 +56,8 @@ WRONG: dict[str, list[object]] = {
         "256.0.0.1:80",
         "[1.2.3.4]:80",
     ],
-    "workers_listen": [None, 9989, ["0.0.0.0:9989"], "lab1:9989", "9989", "0.0.0.0:443"],
-    "workers_tls_listen": [None, 9990, True, {"port": 9990}, "lab1:9990", "192.0.2.7", "0.0.0.0:443"],
+    "workers_listen": [None, 9989, ["0.0.0.0:9989"], "lab1:9989", "9989", "0.0.0.0:443", "0.0.0.0:1023", "[::]:65536"],
+    "workers_tls_listen": [None, 9990, True, {"port": 9990}, "lab1:9990", "192.0.2.7", "0.0.0.0:443", "[::]:99"],
     "zmq_listen": [None, 5500, ["0.0.0.0:5500"], "tcp://0.0.0.0:5500", "5500", "0.0.0.0:443"],
     "mail_host": [None, 7, ["mail"], "mail.example.org:25", "smtp://mail", "mail server"],
     "mail_port": [None, "smtp", -1, 65536, [25], True],
@@ -164,7 +164,22 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
                 "http_listen": "0.0.0.0:80",
             },
             "above": {"data": "/srv/lab/tackroom", "backup_directory": "/srv/lab"},
-            "many": {"name": "", "data": "var", "https_listen": 443},
+            "everywhere": {"http_listen": "0.0.0.0:8080", "workers_listen": "192.0.2.7:8080"},
+            "everywhere_too": {"http_listen": "192.0.2.7:8080", "workers_tls_listen": "[::]:8080"},
+            "both": {"workers_listen": "0.0.0.0:9989", "workers_tls_listen": "0.0.0.0:9989"},
+            "certificateless": {
+                "https_listen": "",
+                "http_listen": "0.0.0.0:8080",
+                "workers_tls_listen": "0.0.0.0:9990",
+            },
+            "many": {
+                "name": "",
+                "data": "var",
+                "https_listen": 443,
+                # these go together
+                "http_listen": "192.0.2.7:8080",
+                "workers_listen": "192.0.2.8:8080",
+            },
         },
     )
     assert "both" in told["nowhere"][0]
@@ -178,8 +193,13 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
         "lab_controller_certificate is not set, but must be, because lab_controller_certificate_key is"
     )
     assert told["unused"][0].startswith("lab_controller_certificate is given, but lab_controller_https_listen is")
+    assert told["everywhere"][0].startswith("lab_controller_workers_listen is ")
+    assert told["everywhere_too"][0].startswith("lab_controller_workers_tls_listen is ")
+    assert told["both"][0].startswith("lab_controller_workers_listen is ")
+    assert told["certificateless"][0].startswith("lab_controller_workers_tls_listen is ")
+    assert "certificate of HTTPS" in told["certificateless"][0]
     assert told["above"][0].startswith("lab_controller_backup_directory is ")
-    assert {line.split()[0] for line in told["many"]} >= {
+    assert {line.split()[0] for line in told["many"]} == {
         "lab_controller_name",
         "lab_controller_data",
         "lab_controller_https_listen",

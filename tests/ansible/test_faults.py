@@ -13,7 +13,7 @@ from waiting import until
 #: seconds within which a service that died is there again: systemd waits one, and it has to start
 RETURN_SECONDS = 20.0
 #: who must give signs of life
-WATCHED = ("tackroom-web", "tackroom-indexer", "tackroom-timer", "tackroom-publisher")
+WATCHED = ("tackroom-web", "tackroom-indexer", "tackroom-timer", "tackroom-publisher", "tackroom-workers")
 #: what a service that gives no sign of life is given in these tests, and how long it takes until another is there
 WATCHDOG = 6
 WATCHDOG_SECONDS = 60.0
@@ -35,7 +35,7 @@ def test_killed_services_return(controller: Controller) -> None:
 def short_watchdog(controller: Controller) -> Iterator[None]:
     """Services that must give signs of life more often; the machine forgets it at its next boot, too."""
     drop_ins = [f"/run/systemd/system/{service}.service.d" for service in WATCHED]
-    anew = "systemctl daemon-reload && systemctl restart tackroom-web"
+    anew = "systemctl daemon-reload && systemctl restart tackroom-web tackroom-workers"
     for drop_in in drop_ins:
         text = f"[Service]\nWatchdogSec={WATCHDOG}\n"
         controller.machine.run(f"mkdir -p {drop_in} && cat > {drop_in}/test.conf", text=text)

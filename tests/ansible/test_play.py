@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -18,6 +19,8 @@ from websockets.sync.client import ClientConnection, connect
 
 #: what runs now and after each boot
 UNITS = ("tackroom.target", "tackroom-web.socket", "tackroom-backup.timer", *(f"{one}.service" for one in SERVICES))
+#: who shows the certificate
+SHOWING = ("tackroom-httpd", "tackroom-workers")
 #: the most that `systemd-analyze security` may say of a service
 EXPOSURE = 2.5
 #: what is said where something is forbidden that should not be
@@ -36,6 +39,8 @@ RIGHTS = {
     "/opt/tackroom": "755 root:root",
     "/var/lib/tackroom": "750 tackroom:tackroom",
     "/var/lib/tackroom/admin.token": "600 tackroom:tackroom",
+    "/var/lib/tackroom/workers.token": "600 tackroom:tackroom",
+    "/var/lib/tackroom/workers": "700 tackroom:tackroom",
     "/var/lib/tackroom/run": "750 tackroom:tackroom",
     "/var/lib/tackroom/run/web.sock": "600 tackroom:tackroom",
     "/var/lib/tackroom/logs": "750 tackroom:tackroom",
@@ -76,11 +81,25 @@ def test_a_check_of_a_bare_machine(bare: Machine, release: Release) -> None:
     assert bare.run("getent passwd tackroom", check=False).returncode == 2
 
 
+def test_a_port_that_somebody_has_is_refused(bare: Machine, release: Release) -> None:
+    """The sentence names the variable and the place, and nothing was done to the machine."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        place = f"127.0.0.1:{held.getsockname()[1]}"
+        with pytest.raises(
+            AssertionError, match=f"listens on {place} already, which lab_controller_workers_listen names"
+        ):
+            Controller.on(bare).play(release, workers_listen=place)
+    assert not (bare.tree / "etc/tackroom").exists()
+
+
 def test_a_second_play_changes_nothing(controller: Controller, release: Release) -> None:
-    """What was just provisioned is left alone: not one task changes anything."""
+    """What was just provisioned is left alone: not one task changes anything, no service is started anew."""
+    before = {service: controller.main(service) for service in SERVICES}
     second = controller.play(release)
     told.note("second play", second.took, "s")
     assert second.changed == 0, second.changes
+    assert {service: controller.main(service) for service in SERVICES} == before
+    assert "was started. It goes on" not in second.output
 
 
 def test_check_mode_is_clean(controller: Controller, release: Release) -> None:
@@ -119,7 +138,7 @@ def test_services_can_do_little(controller: Controller) -> None:
 
 
 def test_services_write_their_data_and_nothing_else(controller: Controller) -> None:
-    """As each service sees it, the system is read-only but for DATA; the certificate's key is httpd's alone."""
+    """As each service sees it, the system is read-only but for DATA; who shows the certificate sees its key."""
     for service in SERVICES:
         pid = controller.main(service)
         as_it = f"nsenter --mount --target {pid} -- setpriv --reuid tackroom --regid tackroom --clear-groups"
@@ -129,16 +148,18 @@ def test_services_write_their_data_and_nothing_else(controller: Controller) -> N
         assert set(found) <= EVERYBODYS, service
         assert controller.machine.run(f"{as_it} test -w /var/lib/tackroom/logs").returncode == 0
         key = controller.machine.run(f"test -e /proc/{pid}/root/etc/tackroom/tls/controller.key", check=False)
-        assert (key.returncode == 0) == (service == "tackroom-httpd"), service
+        assert (key.returncode == 0) == (service in SHOWING), service
 
 
 def test_it_listens_where_it_should_and_nowhere_else(controller: Controller) -> None:
-    """All that is opened to the network is httpd's two listeners; the rest speaks by a socket that is a file."""
+    """All that is opened to the network is httpd's two listeners and the workers'; the rest speaks by a file."""
     said = controller.machine.run("python3 -", text=LISTENERS).stdout
     found = {tuple(json.loads(line)) for line in said.splitlines()}
     assert {(address, port) for name, address, port in found if name != "sshd"} == {
         ("127.0.0.1", controller.port),
         ("127.0.0.1", controller.plain),
+        ("127.0.0.1", controller.workers),
+        ("127.0.0.1", controller.workers_tls),
     }
 
 
@@ -253,5 +274,5 @@ def test_a_changed_unit_of_httpd_breaks_off_no_upload(controller: Controller, re
     assert play.changed == 1, play.changes
     assert "tackroom-httpd.service changed after httpd was started" in " ".join(play.output.split()), play.output
     assert controller.main("tackroom-httpd") == before
+    # that it was done is seen by the play that changes nothing
     controller.machine.run("systemctl restart tackroom-httpd")
-    assert "changed after httpd was started" not in controller.play(release).output

@@ -131,3 +131,21 @@ def test_a_new_password(lab: Lab) -> None:
     assert set(told) == {"name", "password"}
     # nobody is told it later
     assert told["password"] not in lab.command("worker", "show", "delta", "--json").stdout
+
+
+def test_who_is_away_with_a_recipe(lab: Lab) -> None:
+    """The list says of a worker that a recipe is its though it is not connected: its system's state does not."""
+    lab.command("worker", "add", "wanderer")
+    lab.job({"name": "t"}, system="wanderer")
+
+    def call_roll(sequence: int, *workers: dict[str, object]) -> list[int]:
+        value = {"gateway": "0123456789abcdef", "sequence": sequence, "workers": workers}
+        return [recipe["id"] for recipe in lab.post("/workers/roll-call?wait=0", value)["start"]]
+
+    [recipe] = call_roll(1, {"name": "wanderer", "heard": 0})
+    call_roll(2, {"name": "wanderer", "heard": 0, "recipe": recipe})
+    assert "connected" not in row(lab, "wanderer")
+    call_roll(3)
+    assert row(lab, "wanderer")[:4] == ["wanderer", "running", "unknown", str(recipe)]
+    assert row(lab, "wanderer")[-2:] == ["not", "connected"]
+    assert ["online", "no"] in [line.split() for line in lab.command("worker", "show", "wanderer").stdout.splitlines()]

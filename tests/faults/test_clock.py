@@ -85,6 +85,7 @@ def test_what_is_said_before_the_step_was_noticed_counts_once(lab: Lab, clock: S
         two = Acting(lab, "one", system=f"free{seconds}").claim()
         assert 1700 < recipe_of(lab, two)["watchdog"] <= 1800
     until(lambda: mark(lab)["step"] == pytest.approx(seconds, abs=1), "the timer's word")
+    until(lambda: mark(lab)["undo"] is None, "what it says is committed")
     assert 40 <= remaining(lab, one) <= 100
     assert 1700 < recipe_of(lab, two)["watchdog"] <= 1800
     one.status(0, "Completed")

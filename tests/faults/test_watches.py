@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,9 @@ def test_watches_run_out_and_come_back(lab: Lab, limits: UserLimits) -> None:
     finish(lab, before)
     finish(lab, meanwhile)
     seeing = recipe_with_logs(lab)
-    until(lambda: status(lab)["blind"] is not None and status(lab)["recipes"] == 1, "its blindness to the third")
+    knows(lab, seeing)
     limits.set("max_inotify_watches", PLENTY)
-    sees(lab)
-    assert status(lab)["watches"] > 5
+    assert sees(lab)["watches"] > 5
     finish(lab, seeing)
 
 
@@ -79,10 +79,10 @@ def test_instances_run_out_and_come_back(lab: Lab, limits: UserLimits) -> None:
 
 def test_the_kernels_queue_overflows(lab: Lab, limits: UserLimits) -> None:
     """More happens than the kernel remembers for a stopped indexer: it counts that, and finds all on the disk."""
-    until(lambda: status(lab)["blind"] is None, "an indexer that sees")
     limits.set("max_inotify_watches", PLENTY)
+    sees(lab)
     acting = recipe_with_logs(lab)
-    until(lambda: status(lab)["watches"] > 5, "the watches of the recipe")
+    knows(lab, acting)
     before = status(lab)["overflows"]
     with stopped(lab, "wsgi_app.cli indexer"):
         flood(lab, acting)
@@ -130,14 +130,22 @@ def blind_for(lab: Lab, reason: str) -> None:
     assert reason in done.stdout + done.stderr
 
 
-def sees(lab: Lab) -> None:
-    """Wait until the indexer watches everything again."""
-    until(lambda: status(lab)["blind"] is None, "sight", 40)
+def knows(lab: Lab, acting: Acting) -> None:
+    """Wait until the indexer has told of a recipe's logs: it watches their directories by then, as far as it may."""
+    until(lambda: {"plain.log", "deep/er/one.log", "deep/er/two.log"} <= set(grown(lab, acting)), "word of the logs")
+
+
+def sees(lab: Lab) -> Any:
+    """Wait until the indexer watches everything that it knows by now, and return what it says of itself then."""
+    asked = time.monotonic()
+    # its last word may be a second old, and of the time before all that has just been done
+    said = until(lambda: (s := status(lab))["blind"] is None and s["monotonic"] > asked and s, "sight", 40)
     assert b"note indexer" not in lab.call("GET", "/readyz").body
+    return said
 
 
 def status(lab: Lab) -> Any:
-    """Return what the indexer says of itself."""
+    """Return what the indexer said of itself last; `monotonic` is when."""
     return json.loads((lab.data / "run" / "indexer.json").read_text())
 
 

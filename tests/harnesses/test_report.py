@@ -47,6 +47,22 @@ def test_logs_of_the_task(make_peer: MakePeer, begin: Begin) -> None:
     assert [result["path"] for result in peer.results] == ["exit_code"]
 
 
+def test_a_name_that_leads_elsewhere(make_peer: MakePeer, begin: Begin) -> None:
+    """A log's name reaches no other log and no other call, and not what the harness writes; nothing is asked for it."""
+    script = """
+    echo forged > out
+    for name in ../harness.log x/../harness.log ../../../sync/ready ./out . / taskout.log /harness.log; do
+        tackroom-report --log out --name "$name" && exit 1
+    done
+    tackroom-report --log out --name a//b/out
+    """
+    peer = make_peer(task(11, script=script))
+    assert begin(peer).wait() == 0
+    assert {name.removeprefix("tasks/11/logs/") for name in peer.logs} == {"taskout.log", "harness.log", "a/b/out"}
+    assert b"forged" not in peer.log("tasks/11/logs/harness.log")
+    assert not [line for line in peer.requests if ".." in line or "sync" in line]
+
+
 def test_the_directory_for_logs(make_peer: MakePeer, begin: Begin) -> None:
     """Every regular file in it, and below it, is a log of the task at its end; links and FIFOs are not."""
     script = r"""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from waiting import until
 
 #: the releases that are tried: PyPI's newest, and Debian's
 VERSIONS = ("4.3.0", "3.7.0")
+#: what stands for the oldest: see `oldslave`
+OLDEST = "0.8.4"
 _CLIENTS = Path(__file__).resolve().parents[2] / "build/clients"
 
 
@@ -22,21 +26,47 @@ def program(version: str) -> Path:
     return _CLIENTS / f"buildbot-worker=={version}/bin/buildbot-worker"
 
 
+def _with_us() -> list[str]:
+    """What makes a process end when we do, however that comes: by SIGTERM, so that it kills what it runs."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig=TERM"] if setpriv else []
+
+
 class BuildbotWorker:
     """A worker's directory, and the process that runs in it."""
 
-    def __init__(self, name: str, directory: Path, start: Sequence[str]) -> None:
+    def __init__(
+        self, name: str, directory: Path, start: Sequence[str], environ: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.directory = directory
-        self._start = list(start)
+        self._start = [*_with_us(), *start]
+        self._environ = dict(environ or {})
+        self._thawer: subprocess.Popen[bytes] | None = None
         self.begin()
 
     @classmethod
-    def make(cls, version: str, directory: Path, port: int, name: str, password: str, *options: str) -> BuildbotWorker:
-        """Make a directory by `create-worker` with these options, and start the worker in it."""
+    def make(
+        cls,
+        version: str,
+        directory: Path,
+        port: int,
+        name: str,
+        password: str,
+        *options: str,
+        environ: Mapping[str, str] | None = None,
+    ) -> BuildbotWorker:
+        """Make a directory by `create-worker` with these options, and start the worker in it.
+
+        `environ` is added to its environment.
+        """
+        if version == OLDEST:
+            directory.mkdir()
+            words = [str(Path(__file__).with_name("oldslave.py")), str(directory), f"127.0.0.1:{port}", name, password]
+            return cls(name, directory, [sys.executable, *words])
         words = ["create-worker", *options, str(directory), f"127.0.0.1:{port}", name, password]
         subprocess.run([str(program(version)), *words], check=True, capture_output=True, timeout=30)
-        return cls(name, directory, [str(program(version)), "start", "--nodaemon", str(directory)])
+        return cls(name, directory, [str(program(version)), "start", "--nodaemon", str(directory)], environ)
 
     def begin(self) -> None:
         """Start its process, anew after an end."""
@@ -47,7 +77,12 @@ class BuildbotWorker:
                 stdout=printed,
                 stderr=printed,
                 start_new_session=True,
-                env={"PATH": os.environ["PATH"], "HOME": str(self.directory), "SECRET_OF_THE_WORKER": "do not tell"},
+                env={
+                    "PATH": os.environ["PATH"],
+                    "HOME": str(self.directory),
+                    "SECRET_OF_THE_WORKER": "do not tell",
+                    **self._environ,
+                },
             )
 
     def log(self) -> str:
@@ -72,10 +107,16 @@ class BuildbotWorker:
 
     def freeze(self) -> None:
         """Stop it where it is: its connection stays open."""
+        # what would end it with us waits until it goes on; the pipe of this one closes when we are gone
+        words = ["/bin/sh", "-c", 'read -r _; kill -s CONT "$1"', "thaw", str(self.process.pid)]
+        self._thawer = subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
         self.send(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
+        if self._thawer is not None:
+            self._thawer.communicate()
+            self._thawer = None
         self.send(signal.SIGCONT)
 
     def kill(self) -> None:
@@ -107,10 +148,16 @@ class BuildbotWorker:
 
 @contextmanager
 def buildbot_worker(
-    version: str, directory: Path, port: int, name: str, password: str, *options: str
+    version: str,
+    directory: Path,
+    port: int,
+    name: str,
+    password: str,
+    *options: str,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[BuildbotWorker]:
-    """A stock worker that runs meanwhile."""
-    made = BuildbotWorker.make(version, directory, port, name, password, *options)
+    """A worker that runs meanwhile: a stock one, or what stands for the oldest."""
+    made = BuildbotWorker.make(version, directory, port, name, password, *options, environ=environ)
     try:
         yield made
     finally:

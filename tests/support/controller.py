@@ -13,16 +13,21 @@ from plays import Operator, Play
 from releases import Release
 
 #: what runs all the time
-SERVICES = ("tackroom-web", "tackroom-indexer", "tackroom-timer", "tackroom-publisher", "tackroom-httpd")
+SERVICES = (
+    *("tackroom-web", "tackroom-indexer", "tackroom-timer", "tackroom-publisher", "tackroom-httpd"),
+    "tackroom-workers",
+)
 SETTINGS = Path("etc/tackroom")
 
 
 @define
 class Controller(Lab):
-    """A machine with a Tackroom on it; `port` speaks TLS, `plain` is for harnesses."""
+    """A machine with a Tackroom on it; `port` speaks TLS, `plain` is for harnesses, two more for Buildbot workers."""
 
     machine: Machine = field(kw_only=True)
     plain: int = field(factory=free_port, kw_only=True)
+    workers: int = field(factory=free_port, kw_only=True)
+    workers_tls: int = field(factory=free_port, kw_only=True)
     #: authorities that its callers trust beside the one that the play made
     trusted: list[Path] = field(factory=list, kw_only=True)
     _context: ssl.SSLContext | None = field(default=None, init=False)
@@ -45,6 +50,8 @@ class Controller(Lab):
             "alt_names": ["127.0.0.1"],
             "https_listen": f"127.0.0.1:{self.port}",
             "http_listen": f"127.0.0.1:{self.plain}",
+            "workers_listen": f"127.0.0.1:{self.workers}",
+            "workers_tls_listen": f"127.0.0.1:{self.workers_tls}",
             **variables,
         }
         named = {f"lab_controller_{name}": value for name, value in ours.items()}

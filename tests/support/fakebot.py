@@ -64,6 +64,7 @@ class Bot(pb.Referenceable):  # type: ignore[misc]
         self.commands: list[tuple[object, object, object, dict[Any, Any]]] = []
         self.interrupts: list[object] = []
         self.interrupted = asyncio.Event()
+        self.printed: list[str] = []
         self.perspective: Any = None
         self.broker: Any = None
 
@@ -83,6 +84,9 @@ class Bot(pb.Referenceable):  # type: ignore[misc]
 
     def remote_setBuilderList(self, wanted: list[Any]) -> object:  # noqa: N802
         return {(name.encode() if self.old else name): Builder(self, name) for name, _ in wanted}
+
+    def remote_print(self, words: object) -> None:
+        self.printed.append(text_of(words))
 
     def remote_shutdown(self) -> None:
         self.broker.transport.loseConnection()

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import IO, Any
 
 from attrs import define, field, frozen
 from forking import Forked, forking
+from freeports import free_port as free_port
 from waiting import until
 
 #: whom root's servers run as
@@ -25,14 +25,6 @@ PROGRAM = (
     *("wsgi_app.wsgi", "wsgi_app.services.inherited", "wsgi_app.services.server", "wsgi_app.services.timer"),
     *("wsgi_app.services.routes", "wsgi_app.indexer.service", "wsgi_app.store.migrations", "wsgi_app.store.soundness"),
 )
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def reachable_directory() -> Path:

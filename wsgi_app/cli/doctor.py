@@ -14,6 +14,7 @@ from wsgi_app.cli.findings.machine import machine
 from wsgi_app.cli.findings.server import base_url, server
 from wsgi_app.cli.findings.units import units
 from wsgi_app.cli.findings.user import profiles, settings
+from wsgi_app.cli.findings.workers import wanted, workers
 from wsgi_app.cli.localserver import local_server
 from wsgi_app.cli.output import json_option, print_json
 from wsgi_app.cli.place import load_here, named_data
@@ -76,7 +77,7 @@ def _here() -> Iterator[Finding]:
     if there or _may_serve():
         yield from machine(config)
     if config.data == named_data():
-        yield from units()
+        yield from units(workers=wanted(config))
     if not there:
         yield Finding("data", f"{config.data.absolute()} is not there: Tackroom has not run here")
         return
@@ -91,6 +92,7 @@ def _here() -> Iterator[Finding]:
             yield from records(config)
             if (config.run / "url").exists():
                 yield from processes(config)
+                yield from workers(config)
         elif config.admin_token.exists():
             yield Finding(
                 "database",

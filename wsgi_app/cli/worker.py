@@ -105,7 +105,8 @@ def add(
 def list_workers(as_json: bool) -> None:
     """List the workers: what they do, how they are, which recipe they run.
 
-    STATE: idle, running, offline (not connected). LAST SEEN is when it was heard, in UTC.
+    STATE: idle, running, offline (not connected). LAST SEEN is when it was heard, in UTC. NOTES: whether it detaches,
+    leaves, or is not connected though a recipe is its.
     """
     found = list(Client.from_environment().pages("workers/?limit=1000", "workers"))
     if as_json:
@@ -241,7 +242,10 @@ def _url(name: str) -> str:
 
 
 def _notes(one: dict[str, Any]) -> str:
-    return ", ".join(word for word in ("detach", "leaving") if one[word])
+    notes = [word for word in ("detach", "leaving") if one[word]]
+    # a system holds its recipe while its worker is away, and so its state does not tell
+    away = one["recipe"] is not None and not one["online"]
+    return ", ".join([*notes, "not connected"] if away else notes)
 
 
 def _print(one: dict[str, Any], as_json: bool) -> None:
@@ -253,6 +257,7 @@ def _print(one: dict[str, Any], as_json: bool) -> None:
         ("state", one["state"]),
         ("health", one["health"]),
         ("recipe", one["recipe"]),
+        ("online", "yes" if one["online"] else "no"),
         ("version", one["version"]),
         ("address", one["address"]),
         ("connected", when(one["connected"])),

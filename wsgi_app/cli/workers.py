@@ -50,6 +50,7 @@ def workers(url: str | None, drain: float) -> None:
         tls_listen=place_to_listen(config.buildbot_tls_listen, None),
         certificate=config.buildbot_certificate,
         key=config.buildbot_key,
+        public=address(config.base_url).url if config.base_url else "",
         max_output=config.buildbot_max_output,
         drain=drain,
     )

@@ -32,6 +32,17 @@ def address(url: str) -> Address:
     return Address(parts.scheme, parts.hostname, port, parts.path.rstrip("/"), unquote(parts.password or ""))
 
 
+def log_name(name: str) -> str:
+    """Return a log's name as the server reads it, which passes over empty parts.
+
+    Raises ValueError for a name by which another place than a log would be reached, such as `../../sync/ready`.
+    """
+    parts = [part for part in name.split("/") if part]
+    if not parts or "." in parts or ".." in parts:
+        raise ValueError("its name may not be a log's")
+    return "/".join(parts)
+
+
 def segment(name: str) -> str:
     """Quote a log's name for a URL; slashes in it stay."""
     return quote(name, safe="/")

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import sys
 from typing import Any
 
 from wsgi_app.lasting import lasting
@@ -26,5 +27,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Have a worker that has loaded the application tell how it is."""
+    """Have a worker that has loaded the application tell how it is; nothing is imported from the data from now on."""
+    # gunicorn has put the directory that it was started in, which is the data's, before all others, in spite of -P
+    sys.path[:] = [place for place in sys.path if place != worker.cfg.chdir]
     pulse.start(worker.notices, worker.wsgi.gateway.readiness)

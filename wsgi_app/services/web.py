@@ -29,6 +29,8 @@ def command(config: Config, bind: str, grace: int = GRACE_SECONDS) -> list[str]:
         "worker-class": "wsgi_app.services.accepting.AcceptingWorker",
         "workers": config.workers,
         "threads": config.threads,
+        # else the first call looks on the disk for another one, and is lost when it can open no files
+        "http-parser": "python",
         "worker-connections": 4 * config.threads,
         "keep-alive": 65,
         "graceful-timeout": grace,

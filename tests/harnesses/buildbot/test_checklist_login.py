@@ -171,7 +171,11 @@ def test_12_the_gateway_begins_anew(door: WorkersDoor, tmp_path: Path) -> None:
         assert process.runs
 
 
-def test_13_tls(door: WorkersDoor, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "how"),
+    [("4.3.0", "--connection-string=tls:host=localhost:port={port}:trustRoots={roots}"), ("3.7.0", "--use-tls")],
+)
+def test_13_tls(door: WorkersDoor, tmp_path: Path, version: str, how: str) -> None:
     place = tmp_path / "ca"
     place.mkdir()
     authority = make_authority(place)
@@ -180,9 +184,10 @@ def test_13_tls(door: WorkersDoor, tmp_path: Path) -> None:
     trusted = tmp_path / "trusted"
     trusted.mkdir()
     (trusted / "ca.pem").write_bytes(authority.certificate.read_bytes())
-    # 3.7.0 cannot be told whom to trust: it has --use-tls alone, with the system's roots
-    how = f"--connection-string=tls:host=localhost:port={port}:trustRoots={trusted}"
-    with buildbot_worker("4.3.0", tmp_path / "w", port, "w1", PASSWORD, how):
+    # 3.7.0 cannot be told whom to trust: it goes by the system's roots
+    environ = {"SSL_CERT_FILE": str(trusted / "ca.pem")} if how == "--use-tls" else {}
+    option = how.format(port=port, roots=trusted)
+    with buildbot_worker(version, tmp_path / "w", port, "w1", PASSWORD, option, environ=environ):
         told = Told()
         assert door.run(door.worker("w1"), "yes encrypted | head -n 50000", told).rc == 0
         assert len(told.all("stdout")) == 500_000

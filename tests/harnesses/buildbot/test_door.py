@@ -174,7 +174,7 @@ def test_no_exit_status_is_a_failure() -> None:
     run(test)
 
 
-def test_a_slave_of_old() -> None:
+def test_38_a_slave_of_old() -> None:
     async def test() -> None:
         async with lodge() as door:
             bot = Bot(saying([[{b"stdout": b"\xff\r\n", "rc": 0}, 0]]), old=True)
@@ -316,7 +316,7 @@ async def _refused(door: Lodge, name: bytes, password: bytes) -> str:
     return str(refusal.value.args[1])
 
 
-def test_a_wrong_password_and_an_unknown_name_are_refused_alike() -> None:
+def test_03_a_wrong_password_and_an_unknown_name_are_refused_alike() -> None:
     async def test() -> None:
         async with lodge() as door:
             assert await _refused(door, b"w1", b"wrong") == await _refused(door, b"nobody", b"wrong")
@@ -416,7 +416,7 @@ def nested(kind: list[object], depth: int) -> list[object]:
         "odd method",
     ],
 )
-def test_calls_before_the_login_get_an_error_or_the_boot(target: object, method: object, argument: object) -> None:
+def test_09_calls_before_the_login_get_an_error_or_the_boot(target: object, method: object, argument: object) -> None:
     def encoded(value: object) -> bytes:
         # Banana's: the length in sevens of bits, then what it is
         if isinstance(value, bytes):
@@ -456,6 +456,37 @@ def test_calls_before_the_login_get_an_error_or_the_boot(target: object, method:
             if argument != [b"local", b"root"]:  # as a name that is: answered by a challenge, as all names are
                 assert b"\x1b\x87" not in answer, "an answer, not an error"
             assert (await (await worker.start("slot0", ARGS, Kept())).ended()).rc == 0
+
+    run(test)
+
+
+def test_many_strangers_at_once_are_no_more_than_allowed() -> None:
+    async def silent(port: int) -> None:
+        with suppress(ConnectionError):
+            reader, _ = await asyncio.open_connection("127.0.0.1", port)
+            while await reader.read(100):
+                pass
+
+    async def test() -> None:
+        async with lodge(Limits(strangers=3)) as door:
+            strangers = {asyncio.create_task(silent(door.port)) for _ in range(60)}
+            while len(strangers) > 3:
+                done, strangers = await asyncio.wait(strangers, return_when=asyncio.FIRST_COMPLETED)
+                assert all(task.exception() is None for task in done)
+            assert sum("too many connections" in line for line in door.said) == 57
+        await asyncio.wait(strangers)
+
+    run(test)
+
+
+def test_a_worker_that_is_used_writes_so_in_its_log() -> None:
+    async def test() -> None:
+        async with lodge() as door:
+            bot = Bot()
+            await door.worker(bot)
+            async with asyncio.timeout(SECONDS):
+                while bot.printed != ["attached"]:
+                    await asyncio.sleep(0)
 
     run(test)
 

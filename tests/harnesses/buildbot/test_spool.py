@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,30 +23,57 @@ def test_begin_again_keeps_what_was_done(tmp_path: Path) -> None:
     """An answer of the controller that comes twice brings a new key, and nothing else."""
     spool = Spool(tmp_path)
     held = spool.begin(7, "first", "box")
-    held.state.done, held.state.run = [1], Run(2, phase=STARTING)
-    held.save(held.body())
+    held.save(replace(held.state, done=(1,), run=Run(2, phase=STARTING)))
     again = spool.begin(7, "second", "box")
     assert again.key == "second"
-    assert (again.state.done, again.state.run) == ([1], Run(2, phase=STARTING))
+    assert (again.state.done, again.state.run) == ((1,), Run(2, phase=STARTING))
 
 
 def test_every_field_survives(tmp_path: Path) -> None:
     """A record is read as it was written."""
     spool = Spool(tmp_path)
     held = spool.begin(7, "key", "box")
-    held.state.run = Run(
-        3, ENDED, home="/w/t3", collect=True, status="Completed", message="x", form={"result": "Fail"}, ends_recipe=True
+    run = Run(
+        3,
+        ENDED,
+        home="/w/t3",
+        detached=True,
+        reported=True,
+        collect=True,
+        status="Completed",
+        message="x",
+        form={"result": "Fail"},
+        ends_recipe=True,
     )
-    held.save(held.body())
+    held.save(replace(held.state, done=(1, 2), run=run))
+    assert held.state.run == run
     assert spool.open(7).state == held.state
 
 
-def test_load_forgets_what_was_not_saved(tmp_path: Path) -> None:
-    """What could not be put on disk has not been."""
+def test_what_cannot_be_saved(tmp_path: Path) -> None:
+    """It is not known here either."""
     held = Spool(tmp_path).begin(7, "key", "box")
-    held.state.run = Run(1, phase=STARTING)
-    held.load()
-    assert held.state.run is None
+    before = held.state
+    held.directory.rename(tmp_path / "away")
+    with pytest.raises(OSError, match="No such file"):
+        held.save(replace(before, run=Run(1, phase=STARTING)))
+    assert held.state == before
+
+
+def test_a_record_that_cannot_be_read_now(tmp_path: Path) -> None:
+    """Whoever cannot read it does not begin anew: there may be a command that was started."""
+    spool = Spool(tmp_path)
+    held = spool.begin(7, "key", "box")
+    body = (held.directory / "state.json").read_bytes()
+    (held.directory / "state.json").unlink()
+    (held.directory / "state.json").mkdir()
+    with pytest.raises(IsADirectoryError):
+        spool.open(7)
+    with pytest.raises(IsADirectoryError):
+        spool.begin(7, "other", "box")
+    (held.directory / "state.json").rmdir()
+    (held.directory / "state.json").write_bytes(body)
+    assert spool.open(7).state == held.state
 
 
 def test_forget(tmp_path: Path) -> None:
@@ -53,6 +81,9 @@ def test_forget(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     held = spool.begin(7, "key", "box")
     (held.task(1) / "taskout.log").write_text("words")
+    held.clear(1)
+    assert list((held.directory / "tasks").iterdir()) == []
+    held.task(2)
     held.forget()
     assert spool.recipes() == []
     assert list(tmp_path.iterdir()) == []
@@ -76,14 +107,26 @@ def test_unreadable(tmp_path: Path, body: str) -> None:
     assert spool.recipes() == [7]
     with pytest.raises(Unreadable):
         spool.open(7)
-    assert spool.begin(7, "other", "box").state.done == []
+    assert spool.begin(7, "other", "box").state.done == ()
+
+
+def test_discard(tmp_path: Path) -> None:
+    """An unreadable one is given up; what is left of it goes with the next start."""
+    spool = Spool(tmp_path)
+    held = spool.begin(7, "key", "box")
+    (held.task(1) / "taskout.log").write_text("words")
+    spool.discard(7)
+    assert spool.recipes() == []
+    assert (held.task(1) / "taskout.log").exists()
+    Spool(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_newer_record(tmp_path: Path) -> None:
     """Fields that a newer gateway wrote are passed over."""
     spool = Spool(tmp_path)
     held = spool.begin(7, "key", "box")
-    body = held.body().decode().replace('"recipe": 7', '"recipe": 7, "colour": "red"')
+    body = (held.directory / "state.json").read_text().replace('"recipe": 7', '"recipe": 7, "colour": "red"')
     (held.directory / "state.json").write_text(body)
     assert spool.open(7).state == held.state
 

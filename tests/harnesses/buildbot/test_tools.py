@@ -76,6 +76,13 @@ async def stage(peer: Peer, place: Path) -> AsyncIterator[Stage]:
     aborts: list[str] = []
     worker = ShellWorker(place / "worker")
     home = place / "worker" / "slot0" / f"t{TASK}"
+
+    async def count() -> None:
+        counted.append(1)
+
+    async def abort(message: str) -> None:
+        aborts.append(message)
+
     reports = Reports(
         Controller(lines, base, KEY, notes.append),
         RECIPE,
@@ -83,8 +90,8 @@ async def stage(peer: Peer, place: Path) -> AsyncIterator[Stage]:
         place / "gateway",
         limit=LIMIT,
         note=notes.append,
-        count=lambda: counted.append(1),
-        abort=aborts.append,
+        count=count,
+        abort=abort,
     )
     side = Side(worker, str(home), reports)
     await side.install()
@@ -204,6 +211,33 @@ def test_what_is_refused(play: Play) -> None:
 
     peer = play(scene)
     assert [result["path"] for result in peer.results] == ["y"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x/../harness.log",
+        "../../../sync/FORGED",
+        "../../12/logs/x",
+        "a/./b",
+        "..",
+        "/",
+        "/harness.log",
+        "//taskout.log",
+    ],
+)
+def test_names_that_lead_elsewhere(play: Play, name: str) -> None:
+    """Nothing is asked of the controller for a log whose name is a way out of the task's logs, or one of ours."""
+
+    async def scene(there: Stage, peer: Peer) -> None:
+        before = len(peer.requests)
+        said = await there.run(f"echo x > f; tackroom-report --log f --name {name}; echo exit $?")
+        assert said.endswith("exit 1\n")
+        assert len(peer.requests) == before
+        assert await there.reports.put_file(there.reports.url, name, there.home / "work" / "f")
+        assert len(peer.requests) == before
+
+    assert play(scene).logs == {}
 
 
 def test_words_that_are_no_utf8(play: Play) -> None:

@@ -11,21 +11,16 @@ NONE = Limits(None, None)
 
 
 def test_exit_status_0() -> None:
-    """A task that reported nothing itself has passed."""
-    found = judge(Ended(0), 0, NONE)
+    """A task that ended well has passed."""
+    found = judge(Ended(0), NONE)
     assert (found.status, found.message) == (COMPLETED, "exit status 0")
     assert found.report is not None
     assert found.report.form() == {"result": "Pass", "path": "exit_code", "score": "0"}
 
 
-def test_exit_status_0_of_a_task_that_reported() -> None:
-    """What a task reported itself says more than that it ended well."""
-    assert judge(Ended(0), 1, NONE).report is None
-
-
 def test_exit_status() -> None:
     """Any other exit status is a failure, whatever was reported."""
-    found = judge(Ended(42), 3, NONE)
+    found = judge(Ended(42), NONE)
     assert found.status == COMPLETED
     assert found.report is not None
     assert found.report.form() == {
@@ -41,7 +36,7 @@ def test_exit_status() -> None:
 )
 def test_signal(signal: int | None, message: str, score: int) -> None:
     """A signal is a failure, with the score that a shell would give."""
-    found = judge(Ended(-1, signal=signal), 0, NONE)
+    found = judge(Ended(-1, signal=signal), NONE)
     assert (found.status, found.message) == (COMPLETED, message)
     assert found.report is not None
     assert (found.report.result, found.report.path, found.report.score) == ("Fail", "exit_code", score)
@@ -57,7 +52,7 @@ def test_signal(signal: int | None, message: str, score: int) -> None:
 )
 def test_timeouts(reason: str, message: str) -> None:
     """A time limit is a warning, not a failure: the task has ended, and what it said counts."""
-    found = judge(Ended(-1, reason=reason, signal=9), 0, Limits(20, 60))
+    found = judge(Ended(-1, reason=reason, signal=9), Limits(20, 60))
     assert (found.status, found.message) == (COMPLETED, message)
     assert found.report is not None
     assert found.report.form() == {"result": "Warn", "path": "timeout", "message": message}
@@ -65,7 +60,7 @@ def test_timeouts(reason: str, message: str) -> None:
 
 def test_timeout_that_the_task_survived() -> None:
     """A task that was told to end by a limit, and ended well, has still hit the limit."""
-    found = judge(Ended(0, reason="timeout"), 2, Limits(None, 5))
+    found = judge(Ended(0, reason="timeout"), Limits(None, 5))
     assert found.report is not None
     assert found.report.result == "Warn"
 
@@ -80,7 +75,7 @@ def test_timeout_that_the_task_survived() -> None:
 )
 def test_failures_of_the_worker(ended: Ended, words: str) -> None:
     """What the worker could not run says nothing of the task."""
-    found = judge(ended, 0, NONE)
+    found = judge(ended, NONE)
     assert found.status == ABORTED
     assert words in found.message
     assert found.report is None

@@ -186,7 +186,7 @@ def test_login(web: TestApp, admin: Headers, gateway_token: Headers, hire: Calla
         ("m3", response(first)),
         ("m3", hashlib.md5(bytes(16) + CHALLENGE, usedforsecurity=False).hexdigest()),
     ):
-        assert ask(name, answer, 403)["error"]["code"] == "worker.refused"
+        assert ask(name, answer, 403)["error"]["code"] == "auth.worker-refused"
     fresh = web.post("/workers/m1/password", headers=admin).json["password"]
     ask("m1", response(first), 403)
     ask("m1", response(fresh), 200)

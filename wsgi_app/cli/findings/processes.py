@@ -17,6 +17,12 @@ NEARLY = 0.8
 RECENT = 86400.0
 
 _PROC = Path("/proc")
+_PROCESSES = {
+    heartbeat.INDEXER: "the indexer",
+    heartbeat.TIMER: "the timer",
+    heartbeat.PUBLISHER: "the publisher",
+    heartbeat.WORKERS: "what workers connect to",
+}
 
 
 def processes(config: Config) -> Iterator[Finding]:
@@ -68,7 +74,7 @@ def _watches(config: Config) -> Iterator[Finding]:
 
 def _files(config: Config) -> Iterator[Finding]:
     """Look how many files our processes have open; of somebody else's nothing can be seen."""
-    for name in (heartbeat.INDEXER, heartbeat.TIMER, heartbeat.PUBLISHER):
+    for name, process in _PROCESSES.items():
         beat = heartbeat.last(config.run / name)
         if beat is None or beat.stale:
             continue
@@ -77,8 +83,7 @@ def _files(config: Config) -> Iterator[Finding]:
             most = _most(beat.pid)
         except OSError:
             continue
-        process = name.removesuffix(".json")
-        what = f"the {process} has {used} files open, and may have {most}"
+        what = f"{process} has {used} files open, and may have {most}"
         mend = f"raise ulimit -n (LimitNOFILE= in a unit) to {4 * most}" if used > NEARLY * most else None
         yield Finding("descriptors", what, mend)
 

@@ -21,6 +21,8 @@ SERVICES = (
     "tackroom-publisher.service",
 )
 SOCKET = "tackroom-web.socket"
+#: where the settings say where workers come in
+WORKERS = "tackroom-workers.service"
 BACKUP, BACKUP_TIMER = "tackroom-backup.service", "tackroom-backup.timer"
 #: restarts that may happen: somebody ended it, memory was short once
 FEW_RESTARTS = 3
@@ -34,11 +36,14 @@ _PROPERTIES = (
 _PATIENCE = 20
 
 
-def units() -> Iterator[Finding]:
-    """Look at the units; nothing when there are none, or systemd does not run here."""
+def units(*, workers: bool) -> Iterator[Finding]:
+    """Look at the units; nothing when there are none, or systemd does not run here.
+
+    `workers`: whether that is to run which Buildbot workers connect to.
+    """
     if not by_units() or shutil.which("systemctl") is None or not Path("/run/systemd/system").is_dir():
         return
-    wanted = [TARGET, SOCKET, *SERVICES]
+    wanted = [TARGET, SOCKET, *SERVICES, *([WORKERS] if workers else [])]
     if (UNITS / BACKUP_TIMER).exists():
         wanted += [BACKUP_TIMER, BACKUP]
     try:

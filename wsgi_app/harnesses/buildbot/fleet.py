@@ -25,6 +25,7 @@ class Fleet:
         self._runs: dict[str, RecipeRun] = {}
         self._stopping: set[int] = set()
         self._closing: set[str] = set()
+        self._dismissed: set[str] = set()
         self._closed = False
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         #: whether tasks of a worker are to survive their connection, as the controller says
@@ -35,6 +36,7 @@ class Fleet:
         name = worker.about.name
         self._workers[name] = worker
         self._closing.discard(name)
+        self._dismissed.discard(name)
         for future in self._waiting.pop(name, []):
             if not future.done():
                 future.set_result(None)
@@ -46,6 +48,7 @@ class Fleet:
         if self._workers.get(name) is worker:
             del self._workers[name]
             self._closing.discard(name)
+            self._dismissed.discard(name)
             self._changed()
 
     async def worker(self, name: str) -> Worker:
@@ -99,14 +102,18 @@ class Fleet:
         self._changed()
         return self._workers[name]
 
-    def drop(self, name: str) -> None:
-        """End a worker's connection."""
-        if (worker := self._workers.get(name)) is not None:
-            worker.drop()
+    def dismiss(self, name: str) -> tuple[Worker, RecipeRun | None] | None:
+        """Call a worker's name no more; return it and what it has in hand, None when that was done before."""
+        if name in self._dismissed or name not in self._workers:
+            return None
+        self._dismissed.add(name)
+        self._changed()
+        return self._workers[name], self._runs.get(name)
 
     def members(self) -> list[dict[str, Any]]:
         """Return what a roll call says of all who are here."""
-        return [self._member(name, worker) for name, worker in self._workers.items() if not worker.gone.is_set()]
+        called = ((name, worker) for name, worker in self._workers.items() if name not in self._dismissed)
+        return [self._member(name, worker) for name, worker in called if not worker.gone.is_set()]
 
     def absent(self) -> list[RecipeRun]:
         """Return the recipes in hand whose workers are not here."""

@@ -7,24 +7,22 @@ import errno
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wsgi_app.harnesses.address import Address
-from wsgi_app.harnesses.buildbot.controller import Controller, Lines, Refused, parsed
+from wsgi_app.harnesses.buildbot.controller import Controller, Lines, Refused
 from wsgi_app.harnesses.buildbot.fleet import Fleet
+from wsgi_app.harnesses.buildbot.inhand import InHand
 from wsgi_app.harnesses.buildbot.pb import Door
-from wsgi_app.harnesses.buildbot.recipe import RecipeRun
 from wsgi_app.harnesses.buildbot.rollcall import RollCalls
-from wsgi_app.harnesses.buildbot.spool import Held, Spool, Unreadable
+from wsgi_app.harnesses.buildbot.spool import Spool
 from wsgi_app.harnesses.buildbot.state import identity
 
 LOGIN_SECONDS = 20.0  #: until a login is given up; the worker waits for 30
 FAREWELL_SECONDS = 2.0
 BEAT_SECONDS = 1.0
-AGAIN = 5.0  #: seconds until something that failed for want of room or of a port is tried again
-LOOK_SECONDS = 30.0  #: between two looks whether recipes of absent workers have ended: no roll call tells of those
+AGAIN = 5.0  #: seconds until a port that another process has is tried again
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +38,7 @@ class Settings:
     tls_listen: tuple[str, int] | None = None
     certificate: str = ""
     key: str = ""
+    public: str = ""  #: the URL under which tasks reach the controller, if it is not that of `base`
     max_output: int = 1 << 30  #: bytes of a task's output
     drain: float = 10.0  #: seconds that recipes in hand have to end, when the gateway is to
 
@@ -54,8 +53,15 @@ class Gateway:
         lines = Lines(settings.base)
         self._lines = lines
         self._controller = Controller(lines, settings.base, _token(settings.token), say)
-        self._spool = Spool(settings.directory / "recipes")
         self._fleet = Fleet(self._changed)
+        self._in_hand = InHand(
+            self._controller,
+            Spool(settings.directory / "recipes"),
+            self._fleet,
+            say,
+            public=settings.public,
+            max_output=settings.max_output,
+        )
         self._rolls = RollCalls(
             self._controller, identity(settings.directory), self._fleet.members, self._obey, self._renew, say
         )
@@ -63,29 +69,19 @@ class Gateway:
         self._ports: dict[str, int] = {}
         self._draining = False
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._runs: dict[int, asyncio.Task[None]] = {}
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set. Raises OSError and ValueError when certificate or key cannot be used."""
         try:
-            self._resume()
+            self._in_hand.resume()
             self._spawn(self._rolls.run())
             self._spawn(self._beats())
-            self._spawn(self._look_after_absent())
+            self._spawn(self._in_hand.look_after_absent())
             await self._listen(stop)
             await stop.wait()
             await self._drain()
         finally:
             await self._end()
-
-    def _resume(self) -> None:
-        for number in self._spool.recipes():
-            try:
-                self._work(self._spool.open(number))
-            except (OSError, Unreadable) as error:
-                self._say(f"recipe {number}: what is known of it cannot be read: {error}")
 
     async def _listen(self, stop: asyncio.Event) -> None:
         settings = self._settings
@@ -121,14 +117,14 @@ class Gateway:
         self._fleet.close()
         try:
             async with asyncio.timeout(self._settings.drain):
-                await self._idle.wait()
+                await self._in_hand.idle()
         except TimeoutError:
-            self._say(f"{len(self._runs)} recipes are left to a later start")
+            self._say(f"{len(self._in_hand)} recipes are left to a later start")
 
     async def _end(self) -> None:
-        for task in (*self._tasks, *self._runs.values()):
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._runs.values(), return_exceptions=True)
+        await asyncio.gather(*self._tasks, self._in_hand.close(), return_exceptions=True)
         await self._rolls.farewell(FAREWELL_SECONDS)
         await self._door.close()
         self._lines.close()
@@ -140,7 +136,7 @@ class Gateway:
         try:
             answer = await self._controller.post_json("/workers/login", words, seconds=LOGIN_SECONDS)
         except Refused as refusal:
-            if refusal.code == "worker.refused" or refusal.status == 400:
+            if refusal.code == "auth.worker-refused" or refusal.status == 400:
                 return False
             self._renew()
             raise
@@ -177,70 +173,17 @@ class Gateway:
         self._rolls.changed()
 
     async def _obey(self, orders: dict[str, Any]) -> None:
-        for document in orders["start"]:
-            await self._begin(int(document["id"]), str(document["key"]), str(document["system"]))
+        for document in orders["start"] if not self._draining else ():
+            await self._in_hand.begin(int(document["id"]), str(document["key"]), str(document["system"]))
         for stop in orders["stop"]:
             self._fleet.stop(int(stop["recipe"]), str(stop["status"] or "it is gone"), str(stop["reason"] or ""))
         for name in orders["shutdown"]:
             if not self._fleet.busy(name):
                 self._shut_down(name)
         for name in orders["drop"]:
-            self._say(f"worker {name}: the controller does not know it, or has it elsewhere")
-            self._fleet.drop(name)
+            self._spawn(self._in_hand.dismiss(name))
         for name, detach in orders["detach"].items():
             self._fleet.detach[name] = bool(detach)
-
-    async def _begin(self, recipe: int, key: str, system: str) -> None:
-        # an older answer may say it again
-        if self._draining or recipe in self._runs or self._fleet.busy(system):
-            return
-        try:
-            held = await asyncio.to_thread(self._spool.begin, recipe, key, system)
-        except OSError as error:
-            self._say(f"recipe {recipe} cannot be taken: {error}")
-            await asyncio.sleep(AGAIN)
-            return
-        if recipe not in self._runs:
-            self._work(held)
-
-    def _work(self, held: Held) -> None:
-        say = partial(self._say_of, held.recipe)
-        worker_of = partial(self._fleet.worker, held.system)
-        run = RecipeRun(
-            self._controller,
-            held,
-            worker_of,
-            say,
-            max_output=self._settings.max_output,
-            detach=lambda: self._fleet.detach.get(held.system, False),
-        )
-        self._fleet.begins(run)
-        self._idle.clear()
-        task = asyncio.create_task(run.work(), name=f"recipe {held.recipe}")
-        self._runs[held.recipe] = task
-        task.add_done_callback(partial(self._done, run))
-
-    def _done(self, run: RecipeRun, task: asyncio.Task[None]) -> None:
-        del self._runs[run.recipe]
-        self._fleet.ends(run)
-        if not self._runs:
-            self._idle.set()
-        if not task.cancelled() and task.exception() is not None:
-            _log.error("recipe %d", run.recipe, exc_info=task.exception(), extra={"recipe": run.recipe})
-
-    async def _look_after_absent(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            for run in self._fleet.absent():
-                try:
-                    answer = await self._controller.keyed(run.key).get(f"/recipes/{run.recipe}")
-                    status = str(parsed(answer)["status"])
-                except Refused as refusal:
-                    status = str(refusal)
-                except (TypeError, KeyError):
-                    continue
-                if status not in ("Queued", "Scheduled", "Waiting", "Running"):
-                    self._fleet.stop(run.recipe, status, "its worker is away")
 
     def _shut_down(self, name: str) -> None:
         worker = self._fleet.closes(name)
@@ -254,14 +197,11 @@ class Gateway:
         except OSError as error:
             self._say(f"{self._settings.token}: {error.strerror}")
 
-    def _say_of(self, recipe: int, words: str) -> None:
-        _log.info("%s", words, extra={"recipe": recipe})
-
     async def _beats(self) -> None:
         while True:
             answered = self._rolls.answered
             since = None if not answered else round(asyncio.get_running_loop().time() - answered, 1)
-            self._beat({**self._ports, **self._fleet.counts(), "recipes": len(self._runs), "answered": since})
+            self._beat({**self._ports, **self._fleet.counts(), "recipes": len(self._in_hand), "answered": since})
             await asyncio.sleep(BEAT_SECONDS)
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:

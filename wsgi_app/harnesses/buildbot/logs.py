@@ -7,6 +7,7 @@ size there says where to go on (protocols/harness-beaker.md, item 19).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from wsgi_app.harnesses.plain import plain
 
 OUTPUT = "taskout.log"
 WORDS = "harness.log"
+UPLOAD_EVERY = 1.0  #: seconds
 RANGE = 1024 * 1024  #: bytes in one PUT; the protocol's limit is 10 MiB
 HEADERS = 256 * 1024  #: bytes of a worker's own words on a command that are kept
 
@@ -109,10 +111,17 @@ class TaskLogs:
             except Refused as refusal:
                 refused(log.path, refusal)
 
+    async def push_on(self, refused: Callable[[str, Refused], None]) -> None:
+        """Do that again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(UPLOAD_EVERY)
+            await self.push(refused)
+
     def close(self) -> None:
         """Write no more."""
         while self._files:
-            os.close(self._files.popitem()[1])
+            with contextlib.suppress(OSError):  # what could not be written was said when it was
+                os.close(self._files.popitem()[1])
 
 
 class TaskSink:

@@ -26,10 +26,14 @@ GRACE = 5  #: seconds between SIGTERM and SIGKILL
 BLOCK = 1024 * 1024
 FETCHES = 8  #: archives that are fetched at a time, by all recipes
 
-#: what is left of tasks before goes: one task runs at a time, and its gateway may have been killed before it cleared up
+#: What is left of tasks before goes: one task runs at a time, and its gateway may have been killed before it did that.
+#: What does not go, such as files of another user, is named.
 READY = """
 umask 022
-rm -rf t[0-9]* 2>/dev/null || { chmod -R u+rwX t[0-9]*; rm -rf t[0-9]*; } || exit 1
+rm -rf t[0-9]* 2>/dev/null || { chmod -R u+rwX t[0-9]*; rm -rf t[0-9]*; } >/dev/null 2>&1
+for left in t[0-9]*; do
+    [ ! -e "$left" ] || echo "$left"
+done
 mkdir "$1" "$1/work" "$1/logs" "$1/bin" && cd "$1" && pwd -P
 """
 
@@ -37,9 +41,11 @@ CHECK = """
 home=$1 cwd=$2 program=$3 file=$4 digest=$5
 cd "$home" || exit 1
 if [ -n "$file" ]; then
-    if command -v sha256sum >/dev/null 2>&1; then
-        echo "$digest  $file" | sha256sum -c >/dev/null 2>&1 || { echo "$file was damaged on its way" >&2; exit 1; }
-    fi
+    for tool in sha256sum "shasum -a 256" "openssl dgst -sha256 -r" "sha256 -r" ""; do
+        command -v "${tool%% *}" >/dev/null 2>&1 && break
+    done
+    [ -n "$tool" ] || { echo "there is no sha256sum, shasum, openssl or sha256 to verify $file by" >&2; exit 1; }
+    found=$($tool "$file") && [ "${found%% *}" = "$digest" ] || { echo "$file was damaged on its way" >&2; exit 1; }
     case $file in *.tar) (cd work && tar xof "../$file") || exit 1; rm -f "$file" ;; esac
 fi
 cd "$cwd" || exit 1
@@ -94,9 +100,11 @@ def arguments(
     return words
 
 
-async def make_home(worker: Worker, task: int) -> str:
+async def make_home(worker: Worker, task: int, note: Callable[[str], None]) -> str:
     """Make the directory of a task on its worker; return its absolute path. Raises CannotStart, WorkerError, Lost."""
     lines = (await _shell(worker, READY, f"t{task}")).splitlines()
+    for left in lines[:-1]:
+        note(f"a task before has left {plain(left)} there, which cannot be removed")
     home = lines[-1] if lines else ""
     if not home.startswith("/") or not home.endswith(f"/t{task}"):
         raise CannotStart("the worker does not say where its directory is")

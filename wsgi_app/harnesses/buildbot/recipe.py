@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from wsgi_app.harnesses.buildbot import verdict
 from wsgi_app.harnesses.buildbot.controller import Controller, Refused
-from wsgi_app.harnesses.buildbot.spool import ENDED, Held, Run, Unreadable
+from wsgi_app.harnesses.buildbot.record import Record
+from wsgi_app.harnesses.buildbot.spool import ENDED, STARTING, Held
 from wsgi_app.harnesses.buildbot.stop import Stop, read
-from wsgi_app.harnesses.buildbot.taskrun import Surroundings, TaskRun
+from wsgi_app.harnesses.buildbot.surroundings import Surroundings
+from wsgi_app.harnesses.buildbot.taskrun import TaskRun
 from wsgi_app.harnesses.buildbot.transport import Worker
 from wsgi_app.harnesses.document import RecipeDocument, TaskDocument
 
@@ -18,12 +21,15 @@ AGAIN = 5.0  #: seconds before we go on after trouble of ours, such as a full di
 MOST_FAILURES = 3  #: what goes wrong again and again for no reason that we know is given up
 MAX_OUTPUT = 1024**3  #: bytes of a task's output
 
+_log = logging.getLogger(__name__)
+
 
 class RecipeRun:
     """Works on the recipe that is held until it is over; `controller` is spoken to with the recipe's key.
 
-    `worker_of` waits until the recipe's worker is connected, and returns it; `detach` says whether tasks on it shall
-    survive a lost connection.
+    `worker_of` waits until the recipe's worker is connected, and returns it; `public` is where tasks are told that the
+    controller is, if it is elsewhere for them than for us; `detach` says whether tasks on the worker shall survive a
+    lost connection. After trouble of ours it goes on `again` seconds later.
     """
 
     def __init__(
@@ -33,27 +39,44 @@ class RecipeRun:
         worker_of: Callable[[], Awaitable[Worker]],
         say: Callable[[str], None],
         *,
+        public: str = "",
         max_output: int = MAX_OUTPUT,
         detach: Callable[[], bool] = lambda: False,
+        again: float = AGAIN,
     ) -> None:
         self.recipe = held.recipe
         self.system = held.system
         self.key = held.key
         self._controller = controller.keyed(held.key)
-        self._held = held
         self._say = say
-        self._around = Surroundings(self._controller, held, worker_of, say, self._stop, max_output, detach)
-        self._why = ""
+        self._again = again
+        self._record = Record(held, say)
+        self._around = Surroundings(
+            self._controller,
+            public or controller.base.url,
+            held,
+            self._record,
+            worker_of,
+            say,
+            self._stop,
+            max_output,
+            detach,
+        )
+        self._why = ""  # it is to end, for this reason
+        self._message = ""  # the controller is to hear this then
         self._inner: asyncio.Task[None] | None = None
         self._current: TaskRun | None = None
         self._failures = 0
+        self._trouble = ""
 
     def stop(self, status: str, reason: str) -> None:
         """Hear from the controller that the recipe has ended: what runs is killed. May be said again and again."""
-        run = self._held.state.run
-        if run is not None and run.phase == ENDED:
-            return  # nothing runs; that its end is told may be just what ended the recipe
         self._stop(f"the controller has ended it: {status}" + (f" ({reason})" if reason else ""))
+
+    def give_up(self, message: str) -> None:
+        """End the recipe, which the controller knows nothing of yet: its worker is gone for good."""
+        self._message = message
+        self._stop(message)
 
     async def work(self) -> None:
         """Work on the recipe until it is over, and forget it.
@@ -61,23 +84,40 @@ class RecipeRun:
         Whoever cancels this leaves it to a later gateway to go on: what runs then is reported as aborted.
         """
         try:
-            while not await self._through():
-                await asyncio.sleep(AGAIN)
+            while not await self._over():
+                await asyncio.sleep(self._again)
+            if self._message:
+                await self._end(self._message)
         finally:
             self._let_go()
         await self._forget()
 
     def _stop(self, why: str) -> None:
-        if not self._why:
-            self._why = why
-            if self._inner is not None:
-                self._inner.cancel()
+        if self._why:
+            return
+        self._why = why
+        run = self._record.state.run
+        # a task that has ended is told to its end: that it was may be just what ended the recipe
+        if self._inner is not None and (run is None or run.phase != ENDED):
+            self._inner.cancel()
+
+    async def _over(self) -> bool:
+        try:
+            return await self._through()
+        except Exception as error:  # noqa: BLE001 - nobody else would go on with it
+            return self._puzzled(error)
+
+    def _puzzled(self, error: BaseException) -> bool:
+        """Note what should not happen; True when it is to be given up."""
+        _log.error("recipe %d: %r", self.recipe, error, exc_info=error, extra={"recipe": self.recipe})
+        self._failures += 1
+        if self._failures > MOST_FAILURES:
+            self._message = f"the gateway failed: {error!r}"
+        return bool(self._message)
 
     async def _through(self) -> bool:
         """Work on it; False when something of ours went wrong, and it is to be gone on with."""
         self._inner = asyncio.create_task(self._tasks())
-        if self._why:
-            self._inner.cancel()
         try:
             await asyncio.wait((self._inner,))
         except asyncio.CancelledError:
@@ -96,19 +136,22 @@ class RecipeRun:
         return True
 
     async def _tasks(self) -> None:
-        while await self._next():
-            pass
+        more = not self._why
+        while more:
+            more = await self._next()
+            if more and self._why:
+                raise Stop(self._why)
 
     async def _next(self) -> bool:
         """Do one task; False when none is left."""
-        state = self._held.state
         recipe = await read(self._controller, self.recipe)
         while recipe.early:
             await asyncio.sleep(ASK_EVERY)
             recipe = await read(self._controller, self.recipe)
+        state = self._record.state
         if recipe.finished:
             if state.run is not None and state.run.phase != ENDED:
-                self._current = self._taken_up(recipe, state.run)
+                self._take_up(recipe)
                 raise Stop(f"the controller has ended recipe {recipe.id}: {recipe.status}")
             return False
         left = [task for task in recipe.tasks if not task.finished and task.id not in state.done]
@@ -117,37 +160,34 @@ class RecipeRun:
             if state.run.ends_recipe:
                 await self._end(state.run.message)
                 return False
-            state.run = None
+            await self._record.done()
         if recipe.stop_on_fail and any(task.failed for task in recipe.tasks):
             await self._end("a task failed, and the recipe is to stop then")
             return False
         return await self._do(recipe, left[0]) if left else False
 
     async def _do(self, recipe: RecipeDocument, task: TaskDocument) -> bool:
-        state = self._held.state
-        if state.run is None:
-            state.run = Run(task.id)
-            if task.status == "Running":
-                # whoever said so may have started it, and we know nothing of that
-                state.run.phase, state.run.status = ENDED, verdict.ABORTED
-                state.run.message = "it was running before, and the gateway knows nothing of it"
-            await self._around.save()
-        run = state.run
-        self._current = TaskRun(self._around, recipe, task, run)
+        if self._record.state.run is None:
+            # whoever said Running may have started it, and we know nothing of that
+            lost = "it was running before, and the gateway knows nothing of it" if task.status == "Running" else ""
+            await self._record.begins(task.id, lost=lost)
+        self._current = TaskRun(self._around, recipe, task)
         await self._current.work()
-        self._current.close()
-        self._current = None
+        self._let_go()
+        run = self._record.run
         if run.ends_recipe:
             await self._end(run.message)
-        state.done.append(task.id)
-        state.run = None
-        await self._around.save()
+        await self._record.done()
         return not run.ends_recipe
 
-    def _taken_up(self, recipe: RecipeDocument, run: Run) -> TaskRun | None:
-        """The task that a gateway before us worked on, for its last words."""
-        tasks = [task for task in recipe.tasks if task.id == run.task]
-        return TaskRun(self._around, recipe, tasks[0], run) if tasks else None
+    def _take_up(self, recipe: RecipeDocument) -> None:
+        """Have the task that a gateway before us worked on, for its last words."""
+        tasks = [task for task in recipe.tasks if task.id == self._record.run.task]
+        if tasks:
+            try:
+                self._current = TaskRun(self._around, recipe, tasks[0])
+            except OSError as error:
+                self._say(f"recipe {self.recipe}: last words are lost: {error}")
 
     async def _end(self, message: str) -> None:
         try:
@@ -161,37 +201,34 @@ class RecipeRun:
         if self._current is None:
             return
         try:
-            await self._current.put_down(why)
+            await self._current.put_down(why, back=not self._message)
         except Exception as error:  # noqa: BLE001 - it is over, whatever goes wrong now
             self._say(f"recipe {self.recipe}: {error!r}")
 
     async def _failed(self, error: BaseException) -> bool:
-        """Go back to what is on disk, or give up what fails again and again."""
-        self._say(f"recipe {self.recipe}: {error!r}")
-        await self._put_down("the gateway had trouble of its own, and kills what runs")
-        self._let_go()
-        if not isinstance(error, OSError):
-            self._failures += 1
-            if self._failures > MOST_FAILURES:
-                await self._end(f"the gateway failed: {error!r}")
-                return True
-        try:
-            await asyncio.to_thread(self._held.load)
-        except (OSError, Unreadable) as trouble:
-            self._say(f"recipe {self.recipe}: {trouble}")
-            await self._end(f"the gateway has lost its record of it: {trouble}")
+        """End what runs, and go on from the record; or give up what fails again and again."""
+        if repr(error) != self._trouble:
+            self._trouble = repr(error)
+            self._say(f"recipe {self.recipe}: {error!r}")
+        if self._current is not None:
+            await self._put_down("the gateway has trouble of its own")
+            self._let_go()
+        if not isinstance(error, OSError) and self._puzzled(error):
             return True
+        run = self._record.state.run
+        if run is not None and run.phase == STARTING:
+            await self._record.ends(verdict.aborted(f"the gateway had trouble of its own: {error}"))
         return False
 
     def _let_go(self) -> None:
-        if self._current is not None:
-            self._current.close()
-            self._current = None
+        current, self._current = self._current, None
+        if current is not None:
+            current.close()
 
     async def _forget(self) -> None:
         while True:
             try:
-                return await asyncio.to_thread(self._held.forget)
+                return await self._record.forget()
             except OSError as error:
                 self._say(f"recipe {self.recipe}: {error}")
-                await asyncio.sleep(AGAIN)
+                await asyncio.sleep(self._again)

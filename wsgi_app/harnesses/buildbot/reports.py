@@ -9,12 +9,12 @@ import asyncio
 import hashlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from wsgi_app.harnesses.address import segment
+from wsgi_app.harnesses.address import log_name, segment
 from wsgi_app.harnesses.buildbot.controller import Controller
 from wsgi_app.harnesses.line import Refused, Unreachable
 from wsgi_app.harnesses.meeting import LAST_CALL, ONE_CALL, SOON, NotARequest, answered, arrival, question, refused
@@ -56,8 +56,8 @@ class Reports:
         *,
         limit: int,
         note: Callable[[str], None],
-        count: Callable[[], None],
-        abort: Callable[[str], None],
+        count: Callable[[], Awaitable[None]],
+        abort: Callable[[str], Awaitable[None]],
     ) -> None:
         self.url = f"/recipes/{recipe}/tasks/{task}"
         self.home = home
@@ -79,7 +79,7 @@ class Reports:
             return await self._set(request)
         if verb == "wait":
             return await self._wait(request)
-        self._abort(sendable(request["message"]))
+        await self._abort(sendable(request["message"]))
         return Reply(DONE)
 
     async def deliver(self, form: Mapping[str, str], name: str) -> str:
@@ -91,16 +91,33 @@ class Reports:
     async def put_file(self, owner: str, name: str, file: Path) -> str:
         """Upload a file as a log of the task or result with the URL path `owner`; return what was wrong with it."""
         name = sendable(name)
+        try:
+            name = log_name(name)
+        except ValueError as error:
+            return f"log {name}: {error}"
         if owner == self.url and name in OURS:
             return f"log {name}: that one is written by the harness"
         path = f"{owner}/logs/{segment(name)}"
         try:
             self._whole[path] = await self._send(path, file)
         except (Refused, OSError) as error:
-            self.note(f"log {name} refused: {error}")
+            if isinstance(error, Refused) and error.status == 409 and await self._sealed(path, file):
+                self.note(f"log {name}: it is there already")
+                return ""
+            if isinstance(error, Refused) and not error.message:
+                return f"log {name}: {error}: its name may not be a log's"
             return f"log {name}: {error}"
         self.note(f"log {name}: {self._whole[path].size} bytes")
         return ""
+
+    async def _sealed(self, path: str, file: Path) -> bool:
+        """Whether a log that is closed has just this file in it: what is said of it again is always taken."""
+        try:
+            whole = await asyncio.to_thread(_whole, file)
+            await self._controller.declare(path, whole.size, whole.sha256)
+        except (Refused, OSError):
+            return False
+        return True
 
     async def declare(self, below: str = "") -> None:
         """Say of the logs that went up, those below a URL path, what they are: the controller checks and seals them."""
@@ -122,7 +139,7 @@ class Reports:
                 except Refused as refusal:
                     self.note(f"result {form} refused: {refusal}")
                     return Reply(FAILED, str(refusal))
-                self._count()
+                await self._count()
                 self.note(f"result {form['result']} {form['path']}")
             problems = [problem for log in logs if (problem := await self._put(owner, log))]
         finally:
@@ -136,9 +153,12 @@ class Reports:
 
     async def _put(self, owner: str, log: Brought) -> str:
         if log.file is None:
-            self.note(f"log {log.name}: {log.problem}")
-            return f"log {sendable(log.name)}: {log.problem}"
-        return await self.put_file(owner, log.name, log.file)
+            problem = f"log {sendable(log.name)}: {log.problem}"
+        else:
+            problem = await self.put_file(owner, log.name, log.file)
+        if problem:
+            self.note(problem)
+        return problem
 
     async def _send(self, path: str, file: Path) -> Whole:
         total = file.stat().st_size
@@ -208,6 +228,12 @@ class Reports:
                 return Reply(FAILED, missing)
             if now - began < min(SOON, timeout):
                 await asyncio.sleep(SOON)
+
+
+def _whole(file: Path) -> Whole:
+    """Return what a file is. Raises OSError."""
+    with file.open("rb") as stream:
+        return Whole(file.stat().st_size, hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 def sendable(value: object) -> str:

@@ -1,14 +1,13 @@
 """What a gateway must still know after it was killed: a directory for each recipe in hand, with one small file in it.
 
-The file is replaced as a whole, and is on disk before what follows from it is done. So whoever starts afterwards knows
-of every command that may have been started, and starts none again.
+The file is replaced as a whole. When it is written, and what may follow then, is `record`'s matter.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +25,7 @@ class Unreadable(ValueError):
     """What the spool holds of a recipe makes no sense."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Run:
     """How far we are with the one task that is being worked on."""
 
@@ -34,6 +33,7 @@ class Run:
     phase: str = WAITING
     home: str = ""  #: its directory on the worker
     detached: bool = False  #: its command survives a lost connection
+    reported: bool = False  #: the task has reported results of its own
     collect: bool = False  #: the worker may still have logs of it
     status: str = ""  #: what will be told at the end: Completed or Aborted
     message: str = ""
@@ -41,7 +41,7 @@ class Run:
     ends_recipe: bool = False  #: the tasks after it are not run
 
 
-@dataclass
+@dataclass(frozen=True)
 class State:
     """A recipe in hand, and the task of it that is being worked on."""
 
@@ -49,12 +49,12 @@ class State:
     key: str
     system: str
     taken: float  #: seconds since the epoch
-    done: list[int] = field(default_factory=list)  #: tasks that we have told the end of
+    done: tuple[int, ...] = ()  #: tasks that we have told the end of
     run: Run | None = None
 
 
 class Held:
-    """The directory of one recipe in hand: `state` is the truth, `save` makes it durable."""
+    """The directory of one recipe in hand; `state` is what is known of it."""
 
     def __init__(self, directory: Path, state: State) -> None:
         self.directory = directory
@@ -75,23 +75,20 @@ class Held:
         """Whom it was given to."""
         return self.state.system
 
-    def body(self) -> bytes:
-        """Return what is to be saved."""
-        return json.dumps(asdict(self.state), indent=1).encode()
-
-    def save(self, body: bytes) -> None:
-        """Put it on disk; when this returns it survives a power cut. Raises OSError."""
-        write_durably(self.directory / STATE, body)
-
-    def load(self) -> None:
-        """Read again what is on disk: what could not be saved has not been. Raises OSError, Unreadable."""
-        self.state = _read(self.directory)
+    def save(self, state: State) -> None:
+        """Put it on disk; when this returns it survives a power cut, and is the truth. Raises OSError: nothing is."""
+        write_durably(self.directory / STATE, json.dumps(asdict(state), indent=1).encode())
+        self.state = state
 
     def task(self, number: int) -> Path:
         """Return the directory of a task's files here, which is made. Raises OSError."""
         directory = self.directory / "tasks" / str(number)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return directory
+
+    def clear(self, number: int) -> None:
+        """Remove the files of a task whose end is told."""
+        remove(self.directory / "tasks" / str(number))
 
     def forget(self) -> None:
         """Remove all of it. Raises OSError."""
@@ -105,7 +102,7 @@ class Spool:
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._directory = directory.resolve()
+        self._directory = directory.absolute()
         for left in self._directory.iterdir():
             if not (left / STATE).exists():
                 remove(left)
@@ -124,12 +121,15 @@ class Spool:
         directory = self._directory / str(recipe)
         try:
             held = self.open(recipe)
-        except (OSError, Unreadable):
+        except (FileNotFoundError, Unreadable):
             directory.mkdir(mode=0o700, exist_ok=True)
             held = Held(directory, State(recipe, key, system, time.time()))
-        held.state.key = key
-        held.save(held.body())
+        held.save(replace(held.state, key=key))
         return held
+
+    def discard(self, recipe: int) -> None:
+        """Have one that is unreadable in hand no more; its files stay until the next start. Raises OSError."""
+        (self._directory / str(recipe) / STATE).unlink(missing_ok=True)
 
 
 def _number(place: Path) -> bool:
@@ -140,7 +140,8 @@ def _read(directory: Path) -> State:
     try:
         data = json.loads((directory / STATE).read_bytes())
         run = data.get("run")
-        return _made(State, {**data, "run": None if run is None else _made(Run, run)})
+        done = tuple(int(task) for task in data.get("done", ()))
+        return _made(State, {**data, "done": done, "run": None if run is None else _made(Run, run)})
     except (ValueError, TypeError, AttributeError) as error:
         raise Unreadable(f"{directory / STATE}: {error}") from error
 

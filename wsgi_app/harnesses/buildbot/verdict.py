@@ -46,15 +46,15 @@ class Limits:
     whole: int | None
 
 
-def judge(ended: Ended, reported: int, limits: Limits) -> Verdict:
-    """Judge a command that ended of itself or by the worker's hand; `reported`: results that the task has reported."""
+def judge(ended: Ended, limits: Limits) -> Verdict:
+    """Judge a command that ended of itself or by the worker's hand, which had these limits."""
     if ended.rc is None or ended.failure is not None:
         return Verdict(ABORTED, f"the worker could not run it: {ended.failure or 'it gave no exit status'}")
     if ended.reason is not None:
         message = _limit(ended.reason, limits)
         return Verdict(COMPLETED, message, Report("Warn", "timeout", message))
     if ended.rc == 0:
-        return Verdict(COMPLETED, "exit status 0", None if reported else Report("Pass", "exit_code", score=0))
+        return Verdict(COMPLETED, "exit status 0", Report("Pass", "exit_code", score=0))
     if ended.rc < 0:
         # as a shell would count it, where the number is known
         message = f"killed by signal {ended.signal}" if ended.signal else "killed by a signal"

@@ -13,13 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from wsgi_app.harnesses.address import log_name
 from wsgi_app.harnesses.local.controller import Controller, Refused
 from wsgi_app.harnesses.local.lease import Lease, stop_at_conflict
 from wsgi_app.harnesses.local.logs import NotALog, Uploaded, log_path, upload_file
 from wsgi_app.harnesses.request import DONE, FAILED, WRONG_USE, Reply
 
 MOST_LOGS = 1000  #: files in the directory for logs that become logs
-OURS = ("taskout.log", "harness.log")  #: no file in that directory replaces them
+OURS = ("taskout.log", "harness.log")  #: nothing that a task brings replaces them
 
 
 class Reports:
@@ -79,9 +80,6 @@ class Reports:
         if len(names) > MOST_LOGS:
             self._note(f"of {len(names)} logs, {MOST_LOGS} are taken")
         for name in names[:MOST_LOGS]:
-            if name in OURS:
-                self._note(f"log {name}: that one is written by the harness")
-                continue
             self._upload(self._url, _utf8(name), directory / name)
 
     def declare(self, below: str = "") -> None:
@@ -107,7 +105,7 @@ class Reports:
     def _upload(self, owner: str, name: str, file: Path) -> str:
         """Upload a file as a log; return what was wrong with it."""
         try:
-            path = log_path(owner, name)
+            path = self._place(owner, name)
             self._uploaded[path] = upload_file(self._controller, path, file, self._show, self._between)
         except (Refused, NotALog) as error:
             if isinstance(error, Refused) and error.status == 409:
@@ -116,6 +114,16 @@ class Reports:
             return f"log {name}: {error}"
         self._note(f"log {name}: {self._uploaded[path].size} bytes")
         return ""
+
+    def _place(self, owner: str, name: str) -> str:
+        """The URL path of a log that a task brings; raises NotALog."""
+        try:
+            name = log_name(name)
+        except ValueError as error:
+            raise NotALog(str(error)) from error
+        if owner == self._url and name in OURS:
+            raise NotALog("that one is written by the harness")
+        return log_path(owner, name)
 
 
 def gathered(directory: Path) -> Iterator[str]:

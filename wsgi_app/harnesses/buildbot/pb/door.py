@@ -96,7 +96,8 @@ class Door:
 
     def opened(self, broker: GuardedBroker) -> None:
         """A connection has been made. Silent ones must not keep workers out: the oldest stranger goes first."""
-        strangers = [other for other in self._brokers if not other.admitted]
+        # of many that come at once one is dropped for each, not the same again and again until it has closed
+        strangers = [other for other in self._brokers if not other.admitted and not other.dropped]
         self._brokers[broker] = None
         self._empty.clear()
         if len(strangers) >= self._limits.strangers:

@@ -66,6 +66,12 @@ class Connected:
         self._slots = {name: Slot(name, reference, self.spawn, self._stuck) for name, reference in references.items()}
         if self.gone.is_set():
             raise Lost("the connection to the worker has ended")
+        self.spawn(self._greet())
+
+    async def _greet(self) -> None:
+        """Have it write the word for which `buildbot-worker start` looks in its log, for ten seconds."""
+        with suppress(WorkerError, Lost):
+            await call(self._bot, "print", "attached")
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something for as long as it takes, whoever else gives up."""
