@@ -14,6 +14,7 @@ from controller import SERVICES, Controller
 from lab import Answer
 from nspawn import Machine
 from releases import Release
+from waiting import until
 
 #: what runs now and after each boot
 UNITS = ("tackroom.target", "tackroom-web.socket", "tackroom-backup.timer", *(f"{one}.service" for one in SERVICES))
@@ -250,3 +251,4 @@ def test_a_changed_unit_of_httpd_breaks_off_no_upload(controller: Controller, re
     assert controller.main("tackroom-httpd") == before
     # that it was done is seen by the play that changes nothing
     controller.machine.run("systemctl restart tackroom-httpd")
+    until(controller.ready, "httpd listens again")
