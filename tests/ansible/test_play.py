@@ -14,6 +14,7 @@ from controller import SERVICES, Controller
 from lab import Answer
 from nspawn import Machine
 from releases import Release
+from waiting import until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -276,3 +277,4 @@ def test_a_changed_unit_of_httpd_breaks_off_no_upload(controller: Controller, re
     assert controller.main("tackroom-httpd") == before
     # that it was done is seen by the play that changes nothing
     controller.machine.run("systemctl restart tackroom-httpd")
+    until(controller.ready, "httpd listens again")

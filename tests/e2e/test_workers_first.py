@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,41 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from buildbotworker import VERSIONS, BuildbotWorker, worker_of
 from lab import Lab, free_port, running_lab
 from waiting import until
 
 ROOT = Path(__file__).parents[2]
 FIRST_JOB = ROOT / "docs" / "examples" / "first-job.xml"
-VERSIONS = ("4.3.0", "3.7.0")
 NAME = "board-1"
-
-
-class Stock:
-    """A stock buildbot-worker that calls a lab."""
-
-    def __init__(self, version: str, directory: Path, lab: Lab, password: str) -> None:
-        self.directory = directory
-        self._program = ROOT / "build" / "clients" / f"buildbot-worker=={version}" / "bin" / "buildbot-worker"
-        words = ["create-worker", str(directory), f"127.0.0.1:{lab.workers_port()}", NAME, password]
-        subprocess.run([self._program, *words], check=True, capture_output=True, timeout=60)
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it; one of ours that was killed leaves a pid file behind."""
-        (self.directory / "twistd.pid").unlink(missing_ok=True)
-        self.process = subprocess.Popen(
-            [self._program, "start", "--nodaemon", self.directory],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End it and wait."""
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(20)
-            self.process = None
 
 
 @pytest.fixture(scope="module")
@@ -58,18 +29,15 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(params=VERSIONS)
-def worker(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Stock]:
+def worker(request: pytest.FixtureRequest, lab: Lab) -> Iterator[BuildbotWorker]:
     """A worker of either version that is connected; it and its system's claim on us are gone afterwards."""
     place = Path(tempfile.mkdtemp(prefix="tackroom-worker-", dir="/tmp"))
-    password = lab.post("/workers/", {"name": NAME})["password"]
-    stock = Stock(request.param, place / "worker", lab, password)
     try:
-        stock.start()
-        until(lambda: state(lab)["online"], "the worker is online")
-        yield stock
-    finally:
-        stock.end(signal.SIGKILL)
+        with worker_of(lab, place, NAME, request.param) as made:
+            yield made
+            made.kill()
         assert lab.call("DELETE", f"/workers/{NAME}").status == 204
+    finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
@@ -109,7 +77,7 @@ def alive(pid: int) -> bool:
     return True
 
 
-def test_it_runs_the_first_job(lab: Lab, worker: Stock, tmp_path: Path) -> None:
+def test_it_runs_the_first_job(lab: Lab, worker: BuildbotWorker, tmp_path: Path) -> None:
     """Its result, its logs and its tools are as with any harness, a log of 72 MiB included."""
     document = tmp_path / "job.xml"
     document.write_text(FIRST_JOB.read_text().replace('force="demo"', f'force="{NAME}"'))
@@ -128,7 +96,7 @@ def test_it_runs_the_first_job(lab: Lab, worker: Stock, tmp_path: Path) -> None:
     until(lambda: not list((lab.data / "workers" / "recipes").iterdir()), "nothing in hand")
 
 
-def test_cancelled_it_is_killed_at_once(lab: Lab, worker: Stock) -> None:
+def test_cancelled_it_is_killed_at_once(lab: Lab, worker: BuildbotWorker) -> None:
     """What runs ends within five seconds, and the worker is free again."""
     job = lab.job(sleeper(worker.directory), {"name": "next", "command": ["true"]}, system=NAME)
     (pid,) = until(begun(worker.directory), "it runs")
@@ -139,35 +107,33 @@ def test_cancelled_it_is_killed_at_once(lab: Lab, worker: Stock) -> None:
 
 
 @pytest.mark.parametrize("part", ["gateway", "worker"])
-def test_what_ran_when_one_was_killed_is_aborted_once(lab: Lab, worker: Stock, part: str) -> None:
+def test_what_ran_when_one_was_killed_is_aborted_once(lab: Lab, worker: BuildbotWorker, part: str) -> None:
     """The task is not started again; the next one runs as soon as both are there."""
     job = lab.job(sleeper(worker.directory), {"name": "next", "command": ["echo", "on"]}, system=NAME)
     (pid,) = until(begun(worker.directory), "it runs")
     if part == "gateway":
         os.kill(json.loads((lab.data / "run" / "workers.json").read_text())["pid"], signal.SIGKILL)
     else:
-        worker.end(signal.SIGKILL)
+        worker.kill()
         # nobody is left who would: no worker outlives what it started this way
         os.kill(pid, signal.SIGKILL)
         until(lambda: not state(lab)["online"], "it is missed")
-        worker.start()
+        worker.begin()
     lab.settled(job["id"], 40)
     assert tasks(lab, job) == [("long", "Aborted", "Warn"), ("next", "Completed", "Pass")]
     assert begun(worker.directory)() == [pid]
     until(lambda: not alive(pid), "it is killed")
 
 
-def test_it_is_told_to_exit_when_it_is_free(lab: Lab, worker: Stock) -> None:
+def test_it_is_told_to_exit_when_it_is_free(lab: Lab, worker: BuildbotWorker) -> None:
     """Asked for while it works: the recipe ends first."""
     go = worker.directory / "go"
     wait = {"name": "wait", "command": ["sh", "-c", f"echo $$ >> {go.parent}/started; until [ -e {go} ]; do :; done"]}
     job = lab.job(wait, system=NAME)
     until(begun(worker.directory), "it runs")
     assert lab.call("POST", f"/workers/{NAME}/shutdown").status == 204
-    assert worker.process is not None
-    assert worker.process.poll() is None
+    assert worker.runs
     go.touch()
-    assert worker.process.wait(20) == 0
-    worker.process = None
+    assert worker.exited() == 0
     assert tasks(lab, job) == [("wait", "Completed", "Pass")]
     until(lambda: not state(lab)["online"], "it is offline")

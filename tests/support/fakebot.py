@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,8 @@ from wsgi_app.harnesses.buildbot.transport import Worker
 
 PASSWORD = b"open sesame"
 SECONDS = 15.0
+#: of a command that does nothing
+ARGS = {"command": ["true"], "workdir": "build", "logfiles": {"dmesg": "dmesg.txt"}}
 PATIENT = Limits()
 
 #: called for each command: (reference of the command, its name, its arguments)
@@ -159,3 +161,29 @@ async def lodge(limits: Limits = PATIENT) -> AsyncIterator[Lodge]:
         yield made
     finally:
         await made.close()
+
+
+def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a test in an event loop of its own, for so long at most."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(SECONDS):
+            await test()
+
+    asyncio.run(bounded())
+
+
+def saying(*updates: object, failure: object = None) -> Callable[..., None]:
+    """A command that sends these arguments of `update` and is complete."""
+
+    def script(command: Any, name: object, args: object) -> None:
+        for update in updates:
+            command.callRemote("update", update).addErrback(lambda _: None)
+        command.callRemote("complete", failure).addErrback(lambda _: None)
+
+    return script
+
+
+def update(**parts: object) -> list[object]:
+    """The argument of one `update`, with these parts."""
+    return [[parts, 0]]

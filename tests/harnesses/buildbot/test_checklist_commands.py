@@ -5,44 +5,18 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from buildbotworker import OLDEST, VERSIONS, BuildbotWorker, buildbot_worker
+from buildbotworker import OLDEST, VERSIONS
 from waiting import until
-from workersdoor import Told, WorkersDoor, workers_door
+from workersdoor import Told, WorkersDoor
 
 from wsgi_app.harnesses.buildbot.transport import SIDE, SLOT, Ended, Running, Worker, WorkerError
 
 #: for what the oldest does in another way
 newer = pytest.mark.parametrize("process", VERSIONS, indirect=True)
 COMMANDS = 600  #: on one connection
-
-
-@pytest.fixture(scope="module")
-def door() -> Iterator[WorkersDoor]:
-    """One door for all of this file."""
-    with workers_door() as made:
-        yield made
-
-
-@pytest.fixture(scope="module", params=(*VERSIONS, OLDEST))
-def process(
-    request: pytest.FixtureRequest, door: WorkersDoor, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[BuildbotWorker]:
-    """A worker of each release, which all tests use one after another; the oldest is ours (38)."""
-    name = f"w{request.param}"
-    door.passwords[name] = "open sesame"
-    directory = tmp_path_factory.mktemp(name) / "worker"
-    with buildbot_worker(request.param, directory, door.port, name, "open sesame") as made:
-        yield made
-
-
-@pytest.fixture
-def worker(door: WorkersDoor, process: BuildbotWorker) -> Worker:
-    """The same, as the door has it."""
-    return door.connected(process.name)
 
 
 @pytest.mark.parametrize(

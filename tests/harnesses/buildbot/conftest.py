@@ -1,0 +1,36 @@
+"""A worker of each release at a door, for the files that ask one after another something of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from buildbotworker import OLDEST, VERSIONS, BuildbotWorker, buildbot_worker
+from workersdoor import WorkersDoor, workers_door
+
+from wsgi_app.harnesses.buildbot.transport import Worker
+
+
+@pytest.fixture(scope="module")
+def door() -> Iterator[WorkersDoor]:
+    """One door for all of this file."""
+    with workers_door() as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=(*VERSIONS, OLDEST))
+def process(
+    request: pytest.FixtureRequest, door: WorkersDoor, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BuildbotWorker]:
+    """A worker of each release, which all tests use one after another; the oldest is ours (38)."""
+    name = f"w{request.param}"
+    door.passwords[name] = "open sesame"
+    directory = tmp_path_factory.mktemp(name) / "worker"
+    with buildbot_worker(request.param, directory, door.port, name, "open sesame") as made:
+        yield made
+
+
+@pytest.fixture
+def worker(door: WorkersDoor, process: BuildbotWorker) -> Worker:
+    """The same, as the door has it."""
+    return door.connected(process.name)
