@@ -152,4 +152,4 @@ def test_the_doctor_knows_the_machine(controller: Controller) -> None:
     assert "start one with 'systemctl start tackroom.target'" in server["mend"]
     assert "tackroom serve" not in json.dumps(found)
     assert any(str(controller.data) in one["what"] for one in found if one["check"] == "database")
-    assert {one["check"] for one in found if not one["ok"]} <= {"server", "base_url", "indexer", "timer"}
+    assert {one["check"] for one in found if not one["ok"]} <= {"server", "base_url", "indexer", "publisher", "timer"}

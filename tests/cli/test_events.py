@@ -29,7 +29,7 @@ def test_what_happened(lab: Lab) -> None:
     job = lab.job({"name": "t"})
     lines = lab.command("events", "--after", str(before)).stdout.splitlines()
     assert re.fullmatch(
-        r" +\d+  20\d\d-\d\d-\d\d \d\d:\d\d:\d\d  system   name=one-two state=offline health=unknown", lines[0]
+        r" +\d+  20\d\d-\d\d-\d\d \d\d:\d\d:\d\d  system   name=one-two state=offline health=unknown was=null", lines[0]
     )
     (told,) = (line for line in lines if "  job  " in line)
     assert told.endswith(f"id={job['id']} status=Queued result=New settled=false")

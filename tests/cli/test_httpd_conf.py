@@ -3,6 +3,8 @@
 import os
 import re
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,13 @@ def run(*words: str, status: int = 0, **environ: str) -> str:
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Who makes certificates here."""
     return make_authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def short_place() -> Iterator[Path]:
+    """A directory whose path leaves room for that of a unix socket."""
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as place:
+        yield Path(place)
 
 
 def test_it_is_made_of_the_settings(tmp_path: Path) -> None:
@@ -95,11 +104,13 @@ def test_characters_that_httpd_cannot_take(name: str) -> None:
     assert "TR_DATA: " in run("httpd-conf", "--http", "127.0.0.1:80", status=1, TACKROOM_DATA=f"/srv/{name}")
 
 
-def test_a_configuration_is_checked_with_its_certificate(tmp_path: Path, authority: Authority) -> None:
+def test_a_configuration_is_checked_with_its_certificate(
+    tmp_path: Path, short_place: Path, authority: Authority
+) -> None:
     """httpd's own test passes certificates that a reload would end it with; this one names what is wrong."""
     issued = authority.issue("controller")
     other = authority.issue("other")
-    data = tmp_path / "data"
+    data = short_place / "data"
     (data / "run").mkdir(parents=True)
     junk = tmp_path / "junk.pem"
     junk.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
@@ -136,3 +147,21 @@ def test_a_configuration_is_checked_with_its_certificate(tmp_path: Path, authori
     file.write_text(file.read_text() + "Nonsense On\n")
     assert "Invalid command 'Nonsense'" in run("httpd-check", str(file), status=1)
     assert "No such file" in run("httpd-check", str(tmp_path / "none"), status=1)
+
+
+def test_a_path_that_is_too_long_for_its_sockets(tmp_path: Path, short_place: Path) -> None:
+    """The longest path of a socket that httpd takes is taken; with one byte more it is refused before httpd sees it."""
+    fits = 95 - len("/run/publisher.sock")
+    data = short_place / ("x" * (fits - len(f"{short_place}/")))
+    (data / "run").mkdir(parents=True)
+    file = tmp_path / "httpd.conf"
+    file.write_text(run("httpd-conf", "--http", "127.0.0.1:8000", TACKROOM_DATA=str(data)))
+    assert run("httpd-check", str(file)) == f"httpd can take {file}\n"
+    longer = data.with_name(f"{data.name}x")
+    words = run("httpd-conf", "--http", "127.0.0.1:8000", status=1, TACKROOM_DATA=str(longer))
+    assert f"{longer}/run/publisher.sock: longer than the 95 bytes" in words
+    # and that is what httpd says itself
+    longer.mkdir()
+    (longer / "run").mkdir()
+    file.write_text(file.read_text().replace(str(data), str(longer)))
+    assert "too long" in run("httpd-check", str(file), status=1)

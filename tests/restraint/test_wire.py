@@ -71,6 +71,8 @@ def test_never_a_redirect(site: Site, tmp_path: Path) -> None:
         "token": "99",
         "fqdn": "host.example",
         "secret": "x",
+        "delivery": "1",
+        "user": "bob",
     }
     seen: dict[int, int] = {}
     connection = HTTPConnection("127.0.0.1", site.lab.port, timeout=60)

@@ -227,7 +227,7 @@ def test_the_key_of_a_recipe_reads_no_definition(lab: Lab, private: Private) -> 
         f"{API}jobs/{private.recipes[0]}/definition/",
         *(
             f"/scheduler/job/{private.recipes[0]}/{name}"
-            for name in ("definition", "definition/plain", "configuration")
+            for name in ("definition", "definition/plain", "configuration", "job_data")
         ),
     }
 

@@ -40,8 +40,8 @@ _PATHS = {
 }
 #: as httpd takes them: of whatever case, and with quotes or without
 _DEFINE = re.compile(r'^[ \t]*Define[ \t]+(\w+)[ \t]+"?([^"\n]*?)"?[ \t]*$', re.MULTILINE | re.IGNORECASE)
-#: bytes of sockaddr_un.sun_path, less the NUL at the end
-_SOCKET_LENGTH = 107
+#: bytes that httpd has for the path of a backend's unix socket (PROXY_WORKER_MAX_NAME_SIZE, less the NUL at the end)
+_SOCKET_LENGTH = 95
 _THREADS = 128
 #: making the lock database takes milliseconds
 STALE_SECONDS = 2.0
@@ -190,7 +190,7 @@ def unfit(config: Config, values: Mapping[str, str]) -> str | None:
             return f"{name}: {value!r} has a character that httpd's rules cannot take; use letters, digits and /._+@=-"
     longest = max((socket(config), publisher_socket(config)), key=lambda path: len(os.fsencode(path)))
     if len(os.fsencode(longest)) > _SOCKET_LENGTH:
-        return f"{longest}: longer than the {_SOCKET_LENGTH} bytes that a unix socket's path may have"
+        return f"{longest}: longer than the {_SOCKET_LENGTH} bytes that httpd has for the path of a unix socket"
     return None
 
 

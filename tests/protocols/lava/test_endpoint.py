@@ -173,4 +173,4 @@ def test_views_of_others(shared: LavaRPC) -> None:
     code, words = shared.refused("system.user_can_view_jobs", "admin", [hidden] * 1001)
     assert (code, "1000" in words) == (400, True)
     assert shared.call("system.user_can_view_devices", jane, ["seen", "nope"]) == {"seen": True, "nope": False}
-    assert shared.call("system.master_config", user=None)["EVENT_NOTIFICATION"] is False
+    assert shared.call("system.master_config", user=None)["EVENT_NOTIFICATION"] is True
