@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -41,6 +42,20 @@ class Harness:
         """Send it a signal and wait for its end."""
         self.process.send_signal(number)
         self.process.wait(30)
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C and wait for its end; press again when nothing comes of it.
+
+        A KeyboardInterrupt that falls into a finalizer or a callback of Python's own, of which there are many while
+        modules are imported, is printed and forgotten.
+        """
+        for _ in range(3):
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(15)
+                return
+        self.kill()
+        pytest.fail(f"the harness cannot be interrupted:\n{self.words()}")
 
     def words(self) -> str:
         """What it and the harnesses before it said."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 import uuid
@@ -59,7 +58,7 @@ def machine(lab: Lab, tmp_path: Path) -> Iterator[Machine]:
     yield start
     for harness in running:
         if harness.process.poll() is None:
-            harness.kill(signal.SIGINT)
+            harness.interrupt()
 
 
 def submit(lab: Lab, hosts: list[str], server: str, client: str) -> list[Any]:
@@ -142,7 +141,8 @@ def test_a_peer_hangs(lab: Lab, hosts: list[str], machine: Machine) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert lab.call("POST", f"/recipes/{first['id']}/watchdog", b"seconds=0", form).status == 204
     until(lambda: lab.call("GET", f"/jobs/{first['job']}").json["status"] == "Aborted", "the end of both")
-    machine(hosts[0])
+    again = machine(hosts[0])
+    until(lambda: f"recipe {first['id']}: it is not ours any more" in again.words(), "the end of what it had left")
 
 
 def _began(lab: Lab, recipe: Any) -> bool:
