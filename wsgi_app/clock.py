@@ -22,6 +22,8 @@ Clock = Callable[[], float]
 STEP_SECONDS = 2.0
 #: longer between two looks at two clocks, and they do not belong together
 _TOGETHER_SECONDS = 0.05
+#: for so long, in seconds, what was read from the database may be from before a step
+_LONGEST_SNAPSHOT = 60.0
 
 
 def rfc3339(seconds: float | None) -> str | None:
@@ -108,12 +110,20 @@ class Mark:
         return step if abs(step) >= STEP_SECONDS else 0.0
 
 
+@frozen
+class _Fit:
+    """That stored times fit the system's clock: since when it begins, and by which mark (as a file: inode, mtime)."""
+
+    file: tuple[int, int] | None
+    epoch: float
+
+
 class SteadyClock:
     """The system's time; after a step the time as it was, until the mark in the file `path` knows of the step."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._epoch: float | None = None
+        self._fit: _Fit | None = None
 
     def __call__(self) -> float:
         """Return what time it is; while a step is being dealt with: as it was before."""
@@ -124,20 +134,44 @@ class SteadyClock:
         return self._now(steps)
 
     def _now(self, steps: Callable[[], int] | None) -> float:
-        reading = Reading.take()
-        if self._epoch is None or abs(reading.epoch - self._epoch) >= STEP_SECONDS:
-            self._epoch = self._marked(steps) or reading.epoch
-        if abs(reading.epoch - self._epoch) >= STEP_SECONDS:
-            return self._epoch + reading.uptime
-        self._epoch = reading.epoch
+        reading, file, fit = Reading.take(), self._file(), self._fit
+        # by another mark, the clock may have been elsewhere meanwhile, and be back
+        if fit is None or fit.file != file or abs(reading.epoch - fit.epoch) >= STEP_SECONDS:
+            mark = Mark.load(self._path)
+            epoch = _epoch(mark, reading, steps)
+            if abs(reading.epoch - epoch) >= STEP_SECONDS:
+                return epoch + reading.uptime
+            if mark is None or mark.undo is not None or _recent(mark, reading):
+                # another transaction may see other times
+                self._fit = None
+                return reading.wall
+        # slewing is followed
+        self._fit = _Fit(file, reading.epoch)
         return reading.wall
 
-    def _marked(self, steps: Callable[[], int] | None) -> float | None:
-        """Return the epoch that stored times fit, None when it is not known of this boot."""
-        mark = Mark.load(self._path)
-        if mark is not None and mark.undo is not None:
-            mark = mark.committed(mark.steps - 1 if steps is None else steps())
-        return None if mark is None or mark.boot != boot_id() else mark.epoch
+    def _file(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 (for every time that is asked for: half of what Path takes)
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+
+def _epoch(mark: Mark | None, reading: Reading, steps: Callable[[], int] | None) -> float:
+    """Return the epoch that stored times fit, for a transaction in which `steps` have been dealt with."""
+    if mark is None or mark.boot != boot_id():
+        return reading.epoch
+    if mark.undo is not None:
+        return mark.committed(mark.steps - 1 if steps is None else steps()).epoch
+    # what a snapshot shows may be older than the mark
+    if mark.step is not None and steps is not None and _recent(mark, reading) and steps() < mark.steps:
+        return mark.epoch - mark.step
+    return mark.epoch
+
+
+def _recent(mark: Mark, reading: Reading) -> bool:
+    """Whether a snapshot may be open in which the last step has not been dealt with."""
+    return mark.stepped is not None and abs(reading.wall - mark.stepped) < _LONGEST_SNAPSHOT
 
 
 def boot_id() -> str:

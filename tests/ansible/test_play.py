@@ -82,14 +82,13 @@ def test_a_check_of_a_bare_machine(bare: Machine, release: Release) -> None:
     assert bare.run("getent passwd tackroom", check=False).returncode == 2
 
 
-def test_a_port_that_somebody_has_is_refused(bare: Machine, release: Release) -> None:
+@pytest.mark.parametrize("variable", ["workers_listen", "zmq_listen"])
+def test_a_port_that_somebody_has_is_refused(bare: Machine, release: Release, variable: str) -> None:
     """The sentence names the variable and the place, and nothing was done to the machine."""
     with socket.create_server(("127.0.0.1", 0)) as held:
         place = f"127.0.0.1:{held.getsockname()[1]}"
-        with pytest.raises(
-            AssertionError, match=f"listens on {place} already, which lab_controller_workers_listen names"
-        ):
-            Controller.on(bare).play(release, workers_listen=place)
+        with pytest.raises(AssertionError, match=f"listens on {place} already, which lab_controller_{variable} names"):
+            Controller.on(bare).play(release, **{variable: place})
     assert not (bare.tree / "etc/tackroom").exists()
 
 

@@ -93,6 +93,31 @@ def test_until_a_step_is_dealt_with_time_goes_on_as_before(config: Config, gatew
     assert steady() == pytest.approx(time.time(), abs=1)
 
 
+def test_a_clock_that_is_put_back_to_where_somebody_knew_it(config: Config, gateway: Gateway) -> None:
+    """A process that slept over a step goes by the mark, not by what it knew, when the next step is not dealt with."""
+    steady = SteadyClock(config.clock_mark)
+    assert steady() == pytest.approx(time.time(), abs=1)
+    # the clock was put back, all times moved with it, and then it was put ahead again
+    before = mark(config)
+    evolve(before, epoch=before.epoch - HOUR, steps=before.steps + 1).store(config.clock_mark)
+    assert steady() == pytest.approx(time.time() - HOUR, abs=1)
+    gateway.close()
+
+
+def test_what_is_read_from_before_a_step_has_the_time_of_then(config: Config, gateway: Gateway) -> None:
+    """A snapshot that is open while a step is dealt with shows old times, and is told the old time."""
+    now = mark(config)
+    evolve(now, epoch=now.epoch - HOUR).store(config.clock_mark)
+    steady = SteadyClock(config.clock_mark)
+    dealt_with = now.steps
+    assert gateway.steps.follow() == pytest.approx(HOUR, abs=1)
+    assert steady.within(lambda: dealt_with) == pytest.approx(time.time() - HOUR, abs=1)
+    assert steady.within(lambda: dealt_with + 1) == pytest.approx(time.time(), abs=1)
+    assert steady.within(lambda: dealt_with) == pytest.approx(time.time() - HOUR, abs=1)
+    assert steady() == pytest.approx(time.time(), abs=1)
+    gateway.close()
+
+
 def test_slewing_and_leap_seconds_are_no_steps(config: Config, gateway: Gateway, remaining: Callable[[], int]) -> None:
     """The mark follows, and nothing moves."""
     before = mark(config)

@@ -75,7 +75,7 @@ class Access:
         if not caller.authorization:
             return None
         secret = token_of(caller.authorization)
-        found = None if secret is None else store.find_token(tx, digest(secret), self._ground.clock())
+        found = None if secret is None else store.find_token(tx, digest(secret), self._ground.now(tx))
         if found is None:
             raise BadCredentials
         return found

@@ -45,7 +45,7 @@ def advise(tx: Connection, ground: Ground, new: NewJob) -> Advice:
     if not new.recipe_sets:
         return Advice(new, ())
     advisor = _Advisor(
-        load_plan(tx, ground.clock(), claim_seconds=ground.config.claim_seconds),
+        load_plan(tx, ground.now(tx), claim_seconds=ground.config.claim_seconds),
         [(number, Wish(system, kind, tags)) for number, system, kind, tags in queue.wishes_before(tx, new.priority)],
     )
     found = (one for place, group in enumerate(new.recipe_sets) for one in advisor.prospects(place, group))

@@ -57,7 +57,7 @@ class Census:
         """Return the figures of this moment, all of one snapshot."""
         run = self._ground.config.run
         with self._ground.read() as tx:
-            idle, busy, offline = workers.count_online(tx, self._ground.clock())
+            idle, busy, offline = workers.count_online(tx, self._ground.now(tx))
             waiting = store.unsettled(tx)
             since = waiting.since
             found = systems.load_systems(tx)
@@ -65,14 +65,14 @@ class Census:
                 jobs=store.jobs_by_status(tx),
                 recipes=store.recipes_by_status(tx),
                 unsettled=waiting.recipes,
-                oldest_unsettled=0.0 if since is None else max(0.0, self._ground.clock() - since),
+                oldest_unsettled=0.0 if since is None else max(0.0, self._ground.now(tx) - since),
                 queue=store.queued_sets(tx),
                 systems=Counter((self._systems.state(system), system.health) for system in found),
                 workers={"idle": idle, "busy": busy, "offline": offline},
                 logs=store.logs_by_state(tx),
                 results=store.count_results(tx),
                 last_event=events.latest(tx),
-                watchdogs_due=len(recipes.overdue_sets(tx, self._ground.clock())),
+                watchdogs_due=len(recipes.overdue_sets(tx, self._ground.now(tx))),
                 indexer=heartbeat.last(run / heartbeat.INDEXER),
                 timer=heartbeat.last(run / heartbeat.TIMER),
                 publisher=heartbeat.last(run / heartbeat.PUBLISHER),

@@ -59,7 +59,7 @@ class Deliveries:
     def due(self, limit: int, *, without: Collection[int] = ()) -> list[Delivery]:
         """Return what is to be sent now, the longest due first, but those (ids), which somebody has in hand."""
         with self._ground.read() as tx:
-            return deliveries.load_due(tx, self._ground.clock(), limit, frozenset(without))
+            return deliveries.load_due(tx, self._ground.now(tx), limit, frozenset(without))
 
     def next_due(self, *, without: Collection[int] = ()) -> float | None:
         """Return when something is to be sent next (seconds since the epoch), None: nothing waits."""

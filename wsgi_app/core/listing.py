@@ -61,13 +61,13 @@ class Listing:
         if not 0 <= limit <= LONGEST_PAGE:
             raise Invalid(f"a limit is 0 to {LONGEST_PAGE}", field="limit")
         with self._ground.read() as tx:
-            visible, now = self._visible(tx, caller), self._ground.clock()
+            visible, now = self._visible(tx, caller), self._ground.now(tx)
             return store.page(tx, where, visible, order, now=now, offset=min(offset, LARGEST), limit=limit)
 
     def count(self, caller: Caller, where: Sequence[Where] = ()) -> int:
         """Return how many recipes `page` would list if it had no end. Raises as that does."""
         with self._ground.read() as tx:
-            return store.count(tx, where, self._visible(tx, caller), now=self._ground.clock())
+            return store.count(tx, where, self._visible(tx, caller), now=self._ground.now(tx))
 
     def of_system(self, caller: Caller, name: str, *, limit: int) -> Sequence[Listed]:
         """Return the newest recipes of a system, as `page` does. Raises `NoSuchSystem`."""
@@ -87,14 +87,14 @@ class Listing:
     def count_by_type(self, caller: Caller, where: Sequence[Where]) -> dict[str, int]:
         """Return how many recipes of which all conditions are true ask for each type that the lab has."""
         with self._ground.read() as tx:
-            visible, now = self._visible(tx, caller), self._ground.clock()
+            visible, now = self._visible(tx, caller), self._ground.now(tx)
             return {
                 kind: store.count(tx, [*where, Condition("type", "exact", kind)], visible, now=now)
                 for kind in sorted(_types(tx))
             }
 
     def _newest(self, tx: Connection, caller: Caller, where: Sequence[Where], limit: int) -> Sequence[Listed]:
-        visible, now = self._visible(tx, caller), self._ground.clock()
+        visible, now = self._visible(tx, caller), self._ground.now(tx)
         return store.page(tx, where, visible, NEWEST, now=now, offset=0, limit=limit)
 
     def with_documents(
@@ -102,7 +102,7 @@ class Listing:
     ) -> Page:
         """Return what `page` and `count` do, of the same moment, and the documents. Raises as `page` does."""
         with self._ground.read() as tx:
-            visible, now = self._visible(tx, caller), self._ground.clock()
+            visible, now = self._visible(tx, caller), self._ground.now(tx)
             total = store.count(tx, where, visible, now=now)
             found = store.page(tx, where, visible, order, now=now, offset=min(offset, LARGEST), limit=limit)
         return Page(total, found, self._documents([one.job.id for one in found]))

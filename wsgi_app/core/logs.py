@@ -138,7 +138,7 @@ class Logs:
         Without an event: of all that are not settled, or were settled late with logs still to index.
         """
         with self._ground.read() as tx:
-            return unsettled.survey(tx, self._ground.clock() - self._ground.config.quiet_seconds, after, also)
+            return unsettled.survey(tx, self._ground.now(tx) - self._ground.config.quiet_seconds, after, also)
 
     def indexed_before(self, numbers: Collection[int]) -> dict[int, list[Indexed]]:
         """Return for the indexer which logs of recipes were indexed."""

@@ -67,7 +67,7 @@ class Queue:
 
         What one set gets or keeps depends on all before it, also those that the caller may not see.
         """
-        plan = load_plan(tx, self._ground.clock(), claim_seconds=self._ground.config.claim_seconds)
+        plan = load_plan(tx, self._ground.now(tx), claim_seconds=self._ground.config.claim_seconds)
         reasons: dict[int, str] = {}
         for group in store.assignable(tx, plan.takers, also=wanted):
             if len(reasons) == len(wanted):

@@ -114,7 +114,7 @@ class RollCalls:
 
     def _look(self, call: RollCall) -> Due | None:
         with self._ground.read() as tx:
-            due = due_of(tx, call, self._ground.clock())
+            due = due_of(tx, call, self._ground.now(tx))
         return due if due.any else None
 
     def _take(self, reserved: Sequence[int]) -> None:

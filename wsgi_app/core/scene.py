@@ -54,7 +54,7 @@ class Scene:
             return Around(
                 {one.recipe.id: one for one in listed},
                 {system.name: system for system in systems.load_named(tx, names)},
-                workers.load_named(tx, list(names), self._ground.clock()) if names else {},
+                workers.load_named(tx, list(names), self._ground.now(tx)) if names else {},
             )
 
     def whole(self, settled_since: float, most_settled: int) -> Whole:
@@ -71,7 +71,7 @@ class Scene:
                 last[0].event.time if last else 0.0,
                 lab.load_lab(tx),
                 tuple(there),
-                tuple(workers.load_workers(tx, self._ground.clock())),
+                tuple(workers.load_workers(tx, self._ground.now(tx))),
                 tuple(wanted),
                 {number: known[number] for number in held if number in known},
             )

@@ -210,7 +210,7 @@ class Sync:
             self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
             most = min(limit, max(1, MOST_ENTRIES // len(recipes.load_peers(tx, found.recipe_set))))
             states = sync.states_of(tx, found.recipe_set, after=after, limit=most + 1)
-            now = self._ground.clock()
+            now = self._ground.now(tx)
             made = []
             for state in states[:most]:
                 everyone = sync.attendants(tx, found.recipe_set, state)

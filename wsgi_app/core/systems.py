@@ -150,7 +150,7 @@ class Systems:
     def assign_waiting(self) -> None:
         """Give systems to sets that wait; for the timer, since a set keeps systems only as long as it has hope."""
         with self._ground.read() as tx:
-            free = systems.free_systems(tx, self._ground.clock())
+            free = systems.free_systems(tx, self._ground.now(tx))
             waiting = free and queue.any_for(tx, free)
         if waiting:
             with self._ground.change() as change:

@@ -39,7 +39,8 @@ class Watchdogs:
             if found is None:
                 raise NoSuchRecipe
             self._access.require_reader(tx, caller, jobs.load_job_row(tx, found.job), found.id)
-        return None if found.watchdog is None else math.floor(found.watchdog - self._ground.clock())
+            now = self._ground.now(tx)
+        return None if found.watchdog is None else math.floor(found.watchdog - now)
 
     def set(self, caller: Caller, recipe: int, seconds: int) -> None:
         """Let the recipe be aborted so many seconds from now (0 and less: at once).

@@ -72,7 +72,7 @@ class Workers:
     def get(self, name: str) -> Worker:
         """Return a worker, or raise `NoSuchWorker`."""
         with self._ground.read() as tx:
-            found = workers.load_worker(tx, name, self._ground.clock())
+            found = workers.load_worker(tx, name, self._ground.now(tx))
         if found is None:
             raise NoSuchWorker
         return found
@@ -80,17 +80,17 @@ class Workers:
     def page(self, *, after: str = "", limit: int = 100) -> list[Worker]:
         """Return workers in order of name, those behind `after`."""
         with self._ground.read() as tx:
-            return workers.load_workers(tx, self._ground.clock(), after=after, limit=limit)
+            return workers.load_workers(tx, self._ground.now(tx), after=after, limit=limit)
 
     def all(self) -> list[Worker]:
         """Return all workers in order of name."""
         with self._ground.read() as tx:
-            return workers.load_workers(tx, self._ground.clock())
+            return workers.load_workers(tx, self._ground.now(tx))
 
     def of_systems(self, names: list[str]) -> dict[str, Worker]:
         """Return the workers of those of these systems that have one, by name."""
         with self._ground.read() as tx:
-            return workers.load_named(tx, names, self._ground.clock())
+            return workers.load_named(tx, names, self._ground.now(tx))
 
     def change(self, caller: Caller, name: str, *, detach: bool | None = None) -> Worker:
         """Say whether a worker's tasks are to outlive its connection (admins only). Raises `NoSuchWorker`."""

@@ -52,7 +52,7 @@ class Campaigns:
         """Let the campaigns that are due go on; for the timer. What does not end is left to its next round."""
         for _ in range(ROUNDS):
             with self._ground.read() as tx:
-                due = campaigns.due_jobs(tx, self._ground.clock(), 1)
+                due = campaigns.due_jobs(tx, self._ground.now(tx), 1)
             if not due:
                 return
             with self._ground.change() as change:
