@@ -183,7 +183,7 @@ def test_repeated(newest: Lavacli, site: Site, place: Path) -> None:
 
 def test_checked(newest: Lavacli, place: Path) -> None:
     """Item 18: what is good is not spoken of; what is bad has a place and a reason; strictly, so has what is extra."""
-    before = newest.json("jobs", "list", "--limit", "1")
+    before = newest.json("jobs", "list", "--limit", "1")[0]["id"]
     good = job(definition(STEPS))
     assert newest.text("jobs", "validate", written(place, good)) == ""
     bad = newest.run("jobs", "validate", written(place, {**good, "timeouts": {}}, "bad.yaml"), status=1).stdout
@@ -196,7 +196,7 @@ def test_checked(newest: Lavacli, place: Path) -> None:
     assert re.search(r"line \d+, column \d+", broken.stdout)
     refused = newest.run("jobs", "submit", written(place, {**good, "device_type": "x86-none"}, "none.yaml"), status=1)
     assert "x86-none" in refused.stderr
-    assert newest.json("jobs", "list", "--limit", "1") == before
+    assert newest.json("jobs", "list", "--limit", "1")[0]["id"] == before
 
 
 def test_who(newest: Lavacli, site: Site, place: Path) -> None:

@@ -305,6 +305,23 @@ def test_lost_answers_and_a_controller_that_is_away(play: Play) -> None:
     assert [result["path"] for result in play(scene).results] == ["once"]
 
 
+@pytest.mark.parametrize("half", ["", "0\n", "0\noha"])
+def test_an_answer_that_was_broken_off(play: Play, half: str) -> None:
+    """A gateway that was killed over an answer leaves half of it: the next one answers anew, and it counts once."""
+
+    async def scene(there: Stage, peer: Peer) -> None:
+        (there.home / "spool").mkdir(exist_ok=True)
+        request, answer = (there.home / "spool" / f"1795453608-1368-54de20db.{kind}" for kind in ("request", "answer"))
+        answer.write_text(half)
+        fresh = request.with_suffix(".new")
+        fresh.write_bytes(b"%s\0tackroom-report\0Pass\0once\0" % os.fsencode(there.home / "work"))
+        fresh.rename(request)
+        await there.run("echo 1<>../spool/wake")
+        await until(lambda: answer.read_text() == "0\n.\n")
+
+    assert [result["path"] for result in play(scene).results] == ["once"]
+
+
 def test_the_end_of_the_task(play: Play) -> None:
     """What was asked before the end is done; what a task left behind learns that the task is over; no process stays."""
 

@@ -18,7 +18,9 @@ look() {
         [ "$said" -lt 64 ] || return
         id=${file%.request}
         case " $* " in *" $id "*) continue ;; esac
-        { [ -f "$file" ] && [ ! -f "$id.answer" ]; } || continue
+        [ -f "$file" ] || continue
+        # whoever wrote the answer may have been killed over it
+        [ -f "$id.answer" ] && [ "$(tail -n 1 "$id.answer" 2>/dev/null)" = . ] && continue
         echo "new $id"
         said=$((said + 1))
     done
