@@ -48,10 +48,7 @@ class BadRange(Invalid):
 
 
 class TornUpload(Invalid):
-    """The body ended before its Content-Length.
-
-    The body ended before its Content-Length; nobody may be there to read this.
-    """
+    """The body ended before its Content-Length."""
 
     code = "log.torn"
 
@@ -106,19 +103,13 @@ class NothingFits(Invalid):
 
 
 class Unauthenticated(TackroomError):
-    """Credentials are needed.
-
-    No credentials were sent, and it needs some.
-    """
+    """Credentials are needed."""
 
     code = "auth.required"
 
 
 class BadCredentials(Unauthenticated):
-    """The credentials are not known, or no longer valid.
-
-    The token or key is not known, or no longer valid.
-    """
+    """The credentials are not known, or no longer valid."""
 
     code = "auth.unknown"
 
@@ -372,10 +363,7 @@ class WorkerExists(Conflict):
 
 
 class DeliveryWaiting(Conflict):
-    """This delivery is not over: it is still tried.
-
-    A delivery is repeated when it is over, delivered or failed.
-    """
+    """This delivery is not over: it is still tried."""
 
     code = "delivery.waiting"
 
@@ -391,10 +379,7 @@ class StaleRollCall(Conflict):
 
 
 class LengthMissing(TackroomError):
-    """A log needs a Content-Length: a body of unknown length cannot be told from a torn one.
-
-    A log PUT needs a Content-Length: a body of unknown length cannot be told from a torn one.
-    """
+    """A log needs a Content-Length: a body of unknown length cannot be told from a torn one."""
 
     code = "log.no-length"
 
@@ -419,10 +404,7 @@ class BeyondLimit(TackroomError):
 
 
 class Unavailable(TackroomError):
-    """Not now: try again.
-
-    Not now: try again later.
-    """
+    """Not now: try again."""
 
     code = "unavailable"
 
@@ -506,9 +488,6 @@ class TooManyReaders(Unavailable):
 
 
 class DiskFull(TackroomError):
-    """The disk is full: try again when there is room.
-
-    The disk is full, nothing was stored.
-    """
+    """The disk is full: try again when there is room."""
 
     code = "disk.full"

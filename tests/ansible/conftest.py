@@ -13,7 +13,7 @@ from releases import Release, present
 from xdist.scheduler import LoadFileScheduling
 
 #: files whose tests use the fixture `controller`
-SHARED = ("test_play", "test_work", "test_workers", "test_faults", "test_restore")
+SHARED = ("test_play", "test_work", "test_workers", "test_notices", "test_faults", "test_restore")
 #: seconds for a test, and what is made for it
 TIMEOUT = 1200
 

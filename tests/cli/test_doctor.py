@@ -289,16 +289,18 @@ def test_a_publisher_that_cannot_do_its_work(data: Path, tmp_path: Path) -> None
 
 def test_a_publisher_that_is_stopped(lab: Lab, tmp_path: Path) -> None:
     """It is found from elsewhere, too: nobody is given a WebSocket."""
-    beat = heartbeat.last(lab.data / "run" / heartbeat.PUBLISHER)
+    place = lab.data / "run" / heartbeat.PUBLISHER
+    until(lambda: heartbeat.last(place) is not None, "a sign of life")
+    beat = heartbeat.last(place)
     assert beat is not None
     os.kill(beat.pid, signal.SIGSTOP)
     try:
-        (lab.data / "run" / heartbeat.PUBLISHER).unlink()
+        place.unlink()
         _, found = examine(here(lab), tmp_path)
         assert "does not run" in found["publisher"]["what"]
     finally:
         os.kill(beat.pid, signal.SIGCONT)
-    until(lambda: heartbeat.last(lab.data / "run" / heartbeat.PUBLISHER) is not None, "a sign of life")
+    until(lambda: heartbeat.last(place) is not None, "a sign of life")
     assert examine(here(lab), tmp_path) == (0, {})
 
 

@@ -66,21 +66,20 @@ def rest_of(connection: socket.socket) -> bytes:
     return data
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        [b"Authorization: Bearer \xff\xfe"],
-        [b"Authorization: Basic \xff\xfe"],
-        [b"Authorization: Basic /w=="],
-        [b"LAVA-Host: \xff", b"LAVA-Token: x"],
-        [b"LAVA-Host: x", b"LAVA-Token: \xff"],
-    ],
-    ids=["bearer", "basic", "basic within", "system", "key"],
+#: credentials that are no text
+ODD = (
+    [b"Authorization: Bearer \xff\xfe"],
+    [b"Authorization: Basic \xff\xfe"],
+    [b"Authorization: Basic /w=="],
+    [b"LAVA-Host: \xff", b"LAVA-Token: x"],
+    [b"LAVA-Host: x", b"LAVA-Token: \xff"],
 )
-def test_53_what_is_no_text_ends_its_reader_alone(lab: Lab, headers: list[bytes]) -> None:
+
+
+def test_53_what_is_no_text_ends_its_reader_alone(lab: Lab) -> None:
     """Credentials of any bytes are refused in words, while their rights are looked at again and again."""
     before = said(lab)["pid"]
-    connections = [opened(lab, *headers) for _ in range(3)]
+    connections = [opened(lab, *headers) for headers in ODD for _ in range(3)]
     beats = said(lab)["time"]
     try:
         for connection in connections:

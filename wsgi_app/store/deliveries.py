@@ -8,7 +8,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from wsgi_app.notification import Attempt, Delivery, DeliveryState, Draft, Method, Moment, Outcome
 from wsgi_app.store.noticejson import order_of, order_value
-from wsgi_app.store.schema import deliveries, delivery_attempts
+from wsgi_app.store.noticetables import deliveries, delivery_attempts
 
 #: values that a query names at a time
 _MANY = 500

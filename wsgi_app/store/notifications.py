@@ -8,7 +8,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from wsgi_app.model import Event
 from wsgi_app.notification import Address, Moment, Notify
 from wsgi_app.store.noticejson import notify_of, notify_value
-from wsgi_app.store.schema import addresses, events, notifications, readers, told
+from wsgi_app.store.noticetables import addresses, notifications, readers, told
+from wsgi_app.store.schema import events
 
 #: values that a query names at a time
 _MANY = 500

@@ -3,15 +3,13 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import zmq
-from attrs import define, field
 from lab import Lab, free_port, running_lab
 from lavacli import Lavacli
+from subscriber import knocking, subscribed
 from waiting import until
 
 from wsgi_app.protocols.lava.events import event_of
@@ -31,56 +29,6 @@ def lab(listen: str) -> Iterator[Lab]:
     with running_lab("none", TACKROOM_ZMQ_LISTEN=listen, TACKROOM_SERVER_ID="lab1") as made:
         made.post("/systems/", {"name": "m0"})
         yield made
-
-
-@define
-class Subscriber:
-    """Who has subscribed to everything."""
-
-    socket: "zmq.SyncSocket"
-    heard: list[tuple[str, ...]] = field(factory=list)
-
-    def hear(self) -> list[tuple[str, ...]]:
-        """Return all that came so far."""
-        while self.socket.poll(0):
-            self.heard.append(tuple(frame.decode() for frame in self.socket.recv_multipart()))
-        return self.heard
-
-    def has(self, kind: str, **wanted: object) -> bool:
-        """Whether there was a message of this kind that says so."""
-        return any(
-            topic == f"org.lavasoftware.{kind}" and wanted.items() <= json.loads(data).items()
-            for topic, _, _, _, data in self.hear()
-        )
-
-
-@contextmanager
-def subscribed(listen: str, knock: Callable[[], object]) -> Iterator[Subscriber]:
-    """One that hears already: `knock` makes something to hear."""
-    context = zmq.Context()
-    socket = context.socket(zmq.SUB)
-    try:
-        socket.setsockopt(zmq.LINGER, 0)
-        socket.subscribe("")
-        socket.connect(listen)
-        subscriber = Subscriber(socket)
-        until(lambda: knock() is None or subscriber.hear(), "the first message")
-        yield subscriber
-    finally:
-        socket.close()
-        context.term()
-
-
-def knocking(lab: Lab, system: str = "m0") -> Callable[[], object]:
-    """Return what gives a system another health with each call."""
-    healths = ["bad", "good"]
-
-    def knock() -> bool:
-        healths.reverse()
-        patch(lab, f"/systems/{system}", {"health": healths[0]})
-        return True
-
-    return knock
 
 
 def patch(lab: Lab, path: str, value: dict[str, Any]) -> None:
@@ -107,7 +55,7 @@ def run_job(lab: Lab, system: str, log: bytes = b"", **more: object) -> tuple[in
 
 def test_54_five_frames(lab: Lab, listen: str) -> None:
     """Items 46, 54: whoever subscribes gets five frames of each message that anyone may read, once and in order."""
-    with subscribed(listen, knocking(lab)) as subscriber:
+    with subscribed(listen, knocking(lab, "m0")) as subscriber:
         _, hidden = run_job(lab, "m1", visibility="private")
         _, recipe = run_job(lab, "m2")
         until(lambda: subscriber.has("testjob", job=str(recipe), state="Finished", health="Complete"), "its end")
@@ -122,7 +70,7 @@ def test_54_five_frames(lab: Lab, listen: str) -> None:
 
 def test_51_events_of_tests(lab: Lab, listen: str) -> None:
     """Item 51: what a test tells by `lava-test-event` comes by the topic `event`, with the job as a text."""
-    with subscribed(listen, knocking(lab)) as subscriber:
+    with subscribed(listen, knocking(lab, "m0")) as subscriber:
         _, recipe = run_job(lab, "m3", b"<LAVA_SIGNAL_STARTRUN 0_smoke 1>\n<LAVA_SIGNAL_TESTEVENT flashed it>\n")
         until(lambda: subscriber.has("event", job=str(recipe), message="flashed it"), "the event")
         assert len([topic for topic, *_ in subscriber.heard if topic.endswith(".event")]) == 1
@@ -155,7 +103,7 @@ def test_54_lavacli_of_old(lab: Lab, listen: str, lavacli: Lavacli) -> None:
 
 def test_nothing_is_lost_while_it_is_down(lab: Lab, listen: str) -> None:
     """What happens while the publisher is dead is published by the next one."""
-    with subscribed(listen, knocking(lab)) as subscriber:
+    with subscribed(listen, knocking(lab, "m0")) as subscriber:
         patch(lab, "/systems/m0", {"health": "good"})
         patch(lab, "/systems/m0", {"health": "retired"})
         until(lambda: subscriber.has("device", device="m0", health="Retired"), "the last before")

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from wsgi_app.store import noticetables  # noqa: F401 - its tables are of that metadata, too
 from wsgi_app.store.schema import metadata
 
 context.configure(
