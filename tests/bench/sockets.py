@@ -46,11 +46,11 @@ class Crowd:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Connect all."""
+        """Connect all, and let each be told how the lab stands."""
         self.taken = [0] * self.size
         self._thread = threading.Thread(target=asyncio.run, args=(self._all(),))
         self._thread.start()
-        until(lambda: self.connected == self.size, "all readers are let in", 120)
+        until(lambda: self.connected == self.size and all(self.taken), "all readers are let in", 120)
 
     def stop(self) -> None:
         """Hang up."""

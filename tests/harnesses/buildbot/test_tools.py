@@ -322,6 +322,22 @@ def test_an_answer_that_was_broken_off(play: Play, half: str) -> None:
     assert [result["path"] for result in play(scene).results] == ["once"]
 
 
+def test_an_answer_that_is_taken_away(play: Play, tmp_path: Path) -> None:
+    """The end of the task may remove an answer in the moment that it is seen: it was read, and counts."""
+    for name in ("cat", "tail"):
+        stolen = tmp_path / name
+        stolen.write_text(
+            f'#!/bin/sh\nfor file; do :; done\n/usr/bin/{name} "$@" || exit\n'
+            'case $(/usr/bin/tail -n 1 "$file") in .) rm -f "${file%.answer}".* ;; esac\n'
+        )
+        stolen.chmod(0o755)
+
+    async def scene(there: Stage, peer: Peer) -> None:
+        assert await there.run(f"PATH={tmp_path}:$PATH tackroom-report Pass once; echo exit $?") == "exit 0\n"
+
+    assert [result["path"] for result in play(scene).results] == ["once"]
+
+
 def test_the_end_of_the_task(play: Play) -> None:
     """What was asked before the end is done; what a task left behind learns that the task is over; no process stays."""
 

@@ -42,22 +42,26 @@ fi
 mv -f "$spool/$id.new" "$request" 2>/dev/null || over
 wake
 
+newline='
+'
 naps=0
-until [ -f "$answer" ] && [ "$(tail -n 1 "$answer" 2>/dev/null)" = . ]; do
+while :; do
+    said=$(cat "$answer" 2>/dev/null) # once: the end of the task takes it away
+    case $said in *"$newline.") break ;; esac
     [ -f "$request" ] || [ -f "$answer" ] || over
     nap
 done
 
-{
-    read -r status
+printf '%s\n' "$said" | {
+    read -r _
     while IFS= read -r line; do
         case $line in
         o*) printf '%s\n' "${line#o}" ;;
         e*) printf '%s\n' "${line#e}" >&2 ;;
         esac
     done
-} <"$answer"
+}
 # in this order: a request without its answer would be worked off again
 rm -f "$request"
 rm -f "$answer"
-exit "$status"
+exit "${said%%"$newline"*}"
