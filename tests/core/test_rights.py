@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from wsgi_app.core.access import MOST_KEYS
+from wsgi_app.core.access import MOST_KEYS, fresh_secret
 from wsgi_app.errors import Conflict
 from wsgi_app.model import Caller
 from wsgi_app.states import RecipeStatus, SystemHealth, TaskStatus
@@ -18,6 +18,13 @@ def admits(bench: Any, recipe: int, secret: str) -> bool:
     caller = Caller(name, "192.0.2.200")
     admitted: bool = bench.gateway.access._ground.gate.admits(caller, recipe)
     return admitted
+
+
+def test_no_secret_looks_like_an_option() -> None:
+    """As `lavacli identities add --token` and others would take one that begins with a hyphen."""
+    secrets = {fresh_secret() for _ in range(2000)}
+    assert len(secrets) == 2000
+    assert not any(secret.startswith("-") for secret in secrets)
 
 
 def test_only_the_newest_keys_are_valid(bench: Any, one: NewRecipe) -> None:

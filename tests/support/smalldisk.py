@@ -71,8 +71,12 @@ class SmallDisk:
 
     def read_only(self, path: Path) -> None:
         """Let nobody open anything below `path` for writing any more; what is open stays so."""
-        self._mount("--bind", str(path), str(path))
-        self._mount("-o", "remount,bind,ro", str(path))
+        # made aside and moved there at once: what is opened for writing in between could not be made read-only
+        (self.root / "aside").mkdir(exist_ok=True)
+        aside = self.place / "aside"
+        self._mount("--bind", str(path), str(aside))
+        self._mount("-o", "remount,bind,ro", str(aside))
+        self._mount("--move", str(aside), str(path))
 
     def writable(self, path: Path) -> None:
         """Undo `read_only`."""

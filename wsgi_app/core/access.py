@@ -177,8 +177,13 @@ def issue_key(change: Change, recipe: int, *, claimed: bool) -> Key:
 
 
 def fresh_secret() -> str:
-    """Return 256 random bits in URL-safe letters."""
-    return secrets.token_urlsafe(32)
+    """Return 255 random bits and more, in URL-safe letters; at its begin no hyphen.
+
+    Clients take the argument after `--token` for an option when it begins with one.
+    """
+    while (secret := secrets.token_urlsafe(32)).startswith("-"):
+        pass
+    return secret
 
 
 def digest(secret: str) -> str:
